@@ -1,0 +1,42 @@
+# Language level, warnings as errors, sanitizers, caches.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# What every target of ours is compiled with; generated and foreign code is not.
+add_library(joinery_warnings INTERFACE)
+target_compile_options(joinery_warnings INTERFACE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor)
+
+if(JOINERY_SANITIZER)
+  add_compile_options(-fsanitize=${JOINERY_SANITIZER} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${JOINERY_SANITIZER})
+endif()
+
+# joinery_library(NAME SOURCES ... LINKS ...): a folder's library, included from the root of the tree.
+function(joinery_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS} joinery_warnings)
+endfunction()
+
+# joinery_program(NAME SOURCES ... LINKS ...): a program that `cmake --install` puts into bin/.
+function(joinery_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} joinery_warnings)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  install(TARGETS ${name} RUNTIME)
+endfunction()
