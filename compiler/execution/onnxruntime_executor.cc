@@ -1,0 +1,122 @@
+// ONNX Runtime behind Executor. Its exceptions end here.
+#include <onnxruntime_cxx_api.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status.h"
+#include "compiler/execution/executor.h"
+#include "compiler/ir/tensor_proto.h"
+
+namespace joinery::compiler {
+namespace {
+
+// One for the process, as ONNX Runtime asks. Never destroyed: sessions in static objects may outlive main.
+Ort::Env& Environment() {
+  static auto* environment = new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "joinery");
+  return *environment;
+}
+
+TensorSpec ToSpec(const std::string& name, const Ort::TypeInfo& info) {
+  if (info.GetONNXType() != ONNX_TYPE_TENSOR) return {name, onnx::TensorProto::UNDEFINED, {}};
+  const auto tensor = info.GetTensorTypeAndShapeInfo();
+  // ONNX Runtime numbers element types as ONNX does.
+  return {name, static_cast<int32_t>(tensor.GetElementType()), tensor.GetShape()};
+}
+
+std::string ShapeText(absl::Span<const int64_t> shape) { return absl::StrCat("[", absl::StrJoin(shape, "x"), "]"); }
+
+absl::Status CheckFeed(const TensorSpec& spec, const Tensor& tensor) {
+  bool fits = spec.element_type == tensor.element_type && spec.shape.size() == tensor.shape.size();
+  for (size_t i = 0; fits && i < spec.shape.size(); ++i) {
+    fits = spec.shape[i] < 0 || spec.shape[i] == tensor.shape[i];
+  }
+  if (fits) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("input \"", spec.name, "\" takes ", ElementTypeName(spec.element_type),
+                                                 ShapeText(spec.shape), ", got ", ElementTypeName(tensor.element_type),
+                                                 ShapeText(tensor.shape)));
+}
+
+class OnnxRuntimeExecutor : public Executor {
+ public:
+  explicit OnnxRuntimeExecutor(Ort::Session session) : session_(std::move(session)) {
+    const Ort::AllocatorWithDefaultOptions allocator;
+    for (size_t i = 0; i < session_.GetInputCount(); ++i) {
+      inputs_.push_back(ToSpec(session_.GetInputNameAllocated(i, allocator).get(), session_.GetInputTypeInfo(i)));
+    }
+    for (size_t i = 0; i < session_.GetOutputCount(); ++i) {
+      outputs_.push_back(ToSpec(session_.GetOutputNameAllocated(i, allocator).get(), session_.GetOutputTypeInfo(i)));
+    }
+    for (const TensorSpec& spec : inputs_) input_names_.push_back(spec.name.c_str());
+    for (const TensorSpec& spec : outputs_) output_names_.push_back(spec.name.c_str());
+  }
+
+  const std::vector<TensorSpec>& inputs() const override { return inputs_; }
+  const std::vector<TensorSpec>& outputs() const override { return outputs_; }
+
+  absl::Status Run(absl::Span<const Tensor> feed,
+                   const std::function<void(size_t, const TensorView&)>& visit) override {
+    if (feed.size() != inputs_.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the model has ", inputs_.size(), " inputs, got ", feed.size(), " tensors"));
+    }
+    for (size_t i = 0; i < feed.size(); ++i) RETURN_IF_ERROR(CheckFeed(inputs_[i], feed[i]));
+    try {
+      const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
+      std::vector<Ort::Value> values;
+      values.reserve(feed.size());
+      for (const Tensor& tensor : feed) {
+        // The C interface takes inputs as mutable but does not write to them.
+        values.push_back(Ort::Value::CreateTensor(memory, const_cast<std::byte*>(tensor.bytes.data()),
+                                                  tensor.bytes.size(), tensor.shape.data(), tensor.shape.size(),
+                                                  static_cast<ONNXTensorElementDataType>(tensor.element_type)));
+      }
+      const std::vector<Ort::Value> results = session_.Run(Ort::RunOptions(nullptr), input_names_.data(), values.data(),
+                                                           values.size(), output_names_.data(), output_names_.size());
+      for (size_t i = 0; i < results.size(); ++i) {
+        if (!results[i].IsTensor()) {
+          return absl::UnimplementedError(absl::StrCat("output \"", outputs_[i].name, "\" is not a tensor"));
+        }
+        const auto info = results[i].GetTensorTypeAndShapeInfo();
+        const std::vector<int64_t> shape = info.GetShape();
+        const auto type = static_cast<int32_t>(info.GetElementType());
+        const auto* data = static_cast<const std::byte*>(results[i].GetTensorRawData());
+        visit(i, {type, shape, {data, info.GetElementCount() * ElementSize(type)}});
+      }
+    } catch (const Ort::Exception& error) {
+      return absl::InternalError(absl::StrCat("ONNX Runtime: ", error.what()));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  Ort::Session session_;
+  std::vector<TensorSpec> inputs_;
+  std::vector<TensorSpec> outputs_;
+  std::vector<const char*> input_names_;
+  std::vector<const char*> output_names_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Executor>> LoadOnnxRuntime(const onnx::ModelProto& model,
+                                                          const ExecutorOptions& options) {
+  const std::string bytes = model.SerializeAsString();
+  try {
+    Ort::SessionOptions session_options;
+    session_options.SetIntraOpNumThreads(options.threads);
+    session_options.SetInterOpNumThreads(1);
+    session_options.SetGraphOptimizationLevel(options.optimize ? ORT_ENABLE_ALL : ORT_DISABLE_ALL);
+    return std::make_unique<OnnxRuntimeExecutor>(
+        Ort::Session(Environment(), bytes.data(), bytes.size(), session_options));
+  } catch (const Ort::Exception& error) {
+    return absl::InvalidArgumentError(absl::StrCat("ONNX Runtime does not take the model: ", error.what()));
+  }
+}
+
+std::string OnnxRuntimeVersion() { return Ort::GetVersionString(); }
+
+}  // namespace joinery::compiler
