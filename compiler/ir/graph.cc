@@ -73,11 +73,11 @@ void CollectNames(const onnx::GraphProto& graph, std::unordered_set<std::string>
   }
 }
 
-std::string FirstFree(const std::string& wish, const std::unordered_set<std::string>& taken) {
-  if (!taken.contains(wish)) return wish;
+std::string TakeFirstFree(const std::string& wish, std::unordered_set<std::string>* taken) {
+  if (taken->insert(wish).second) return wish;
   for (int number = 1;; ++number) {
     std::string candidate = absl::StrCat(wish, "_", number);
-    if (!taken.contains(candidate)) return candidate;
+    if (taken->insert(candidate).second) return candidate;
   }
 }
 
@@ -197,13 +197,18 @@ onnx::NodeProto* Graph::AddNode(const std::string& op_type, const std::string& n
   node->set_name(name);
   for (const std::string& input : inputs) node->add_input(input);
   for (const std::string& output : outputs) node->add_output(output);
-  Invalidate();
+  if (taken_names_.has_value()) {
+    taken_names_->nodes.insert(name);
+    taken_names_->tensors.insert(outputs.begin(), outputs.end());
+  }
+  index_is_valid_ = false;
   return node;
 }
 
 void Graph::AddInitializer(onnx::TensorProto tensor) {
+  if (taken_names_.has_value()) taken_names_->tensors.insert(tensor.name());
   *model_.mutable_graph()->add_initializer() = std::move(tensor);
-  Invalidate();
+  index_is_valid_ = false;
 }
 
 void Graph::RemoveNode(const onnx::NodeProto* node) {
@@ -211,37 +216,36 @@ void Graph::RemoveNode(const onnx::NodeProto* node) {
   const auto found = std::find(nodes->pointer_begin(), nodes->pointer_end(), node);
   if (found == nodes->pointer_end()) return;
   nodes->DeleteSubrange(static_cast<int>(found - nodes->pointer_begin()), 1);
-  Invalidate();
+  index_is_valid_ = false;
 }
 
 void Graph::SetInput(onnx::NodeProto* node, int index, const std::string& tensor) {
   node->set_input(index, tensor);
-  Invalidate();
+  index_is_valid_ = false;
 }
 
 void Graph::SetOutput(onnx::NodeProto* node, int index, const std::string& tensor) {
+  if (taken_names_.has_value()) taken_names_->tensors.insert(tensor);
   node->set_output(index, tensor);
-  Invalidate();
+  index_is_valid_ = false;
 }
 
 void Graph::ReplaceUses(const std::string& from, const std::string& to) {
   for (onnx::NodeProto* node : Consumers(from)) RenameInNode(node, from, to);
-  Invalidate();
+  index_is_valid_ = false;
 }
 
-std::string Graph::UniqueTensorName(const std::string& wish) {
-  std::unordered_set<std::string> tensors;
-  std::unordered_set<std::string> nodes;
-  CollectNames(proto(), &tensors, &nodes);
-  return FirstFree(wish, tensors);
+Graph::TakenNames& Graph::Taken() {
+  if (!taken_names_.has_value()) {
+    taken_names_.emplace();
+    CollectNames(proto(), &taken_names_->tensors, &taken_names_->nodes);
+  }
+  return *taken_names_;
 }
 
-std::string Graph::UniqueNodeName(const std::string& wish) {
-  std::unordered_set<std::string> tensors;
-  std::unordered_set<std::string> nodes;
-  CollectNames(proto(), &tensors, &nodes);
-  return FirstFree(wish, nodes);
-}
+std::string Graph::UniqueTensorName(const std::string& wish) { return TakeFirstFree(wish, &Taken().tensors); }
+
+std::string Graph::UniqueNodeName(const std::string& wish) { return TakeFirstFree(wish, &Taken().nodes); }
 
 int Graph::RemoveDeadNodes() {
   onnx::GraphProto* graph = model_.mutable_graph();
@@ -272,7 +276,7 @@ int Graph::RemoveDeadNodes() {
   }
   removed += initializers->size() - kept;
   initializers->DeleteSubrange(kept, initializers->size() - kept);
-  if (removed > 0) Invalidate();
+  if (removed > 0) index_is_valid_ = false;
   return removed;
 }
 
@@ -320,7 +324,7 @@ absl::Status Graph::SortTopologically() {
                                                    " waits for its own output"));
   }
   std::copy(sorted.begin(), sorted.end(), nodes->pointer_begin());
-  Invalidate();
+  index_is_valid_ = false;
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -64,7 +65,8 @@ class Graph {
   // Makes every node (nested graphs included) that reads `from` read `to`. Graph outputs stay.
   void ReplaceUses(const std::string& from, const std::string& to);
 
-  // A tensor name that nothing in the model has, nested graphs included: `wish`, or `wish` with a number.
+  // A tensor name that nothing in the model has, nested graphs included: `wish`, or `wish` with a number. It counts as
+  // taken from then on.
   std::string UniqueTensorName(const std::string& wish);
   // The same for nodes.
   std::string UniqueNodeName(const std::string& wish);
@@ -77,7 +79,10 @@ class Graph {
   absl::Status SortTopologically();
 
   // Tells the view that the model was changed in another way.
-  void Invalidate() { index_is_valid_ = false; }
+  void Invalidate() {
+    index_is_valid_ = false;
+    taken_names_.reset();
+  }
 
  private:
   struct Uses {
@@ -89,12 +94,21 @@ class Graph {
     bool is_output = false;
   };
 
+  // Names of tensors and nodes, nested graphs included.
+  struct TakenNames {
+    std::unordered_set<std::string> tensors;
+    std::unordered_set<std::string> nodes;
+  };
+
   void BuildIndex();
+  TakenNames& Taken();
   const Uses* Find(const std::string& tensor);
 
   onnx::ModelProto model_;
   std::unordered_map<std::string, Uses> index_;
   bool index_is_valid_ = false;
+  // Made when first asked for; a name that is no longer used may stay in it.
+  std::optional<TakenNames> taken_names_;
 };
 
 // Calls `visit` with the name of every tensor that `node` reads, those its nested graphs read from outside included.

@@ -1,0 +1,22 @@
+// Puts the preprocessing into the graph, so that the artifact takes what a camera gives.
+#pragma once
+
+#include "absl/status/status.h"
+#include "compiler/ir/graph.h"
+#include "joinery/v1/build_configuration.pb.h"
+
+namespace joinery::compiler {
+
+// For each configured input T that is not NATIVE:
+//   T (float) -> X   ⇒   T (uint8, NHWC) -> Transpose -> Gather (channel order) -> Cast -> Mul -> Add
+//                          -> T_preprocessed -> X
+// of which only what is needed is added. All preprocessing steps become one factor and one term for each channel,
+// computed in double precision.
+//
+// Errors: kInvalidArgument if the configuration names an input the graph does not have, or its shape does not fit.
+absl::Status AttachPreprocessing(Graph& graph, const v1::BuildConfiguration& configuration);
+
+// What the tensor that the float model took is called once the preprocessing is attached.
+std::string PreprocessedName(const std::string& input);
+
+}  // namespace joinery::compiler

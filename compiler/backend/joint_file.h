@@ -1,0 +1,34 @@
+// Reads and writes `.joint` files: ONNX models that carry a manifest.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "joinery/v1/manifest.pb.h"
+#include "onnx/onnx_pb.h"
+
+namespace joinery::compiler {
+
+// The newest format that this version reads, and the one it writes.
+inline constexpr int kJointFormatVersion = 1;
+
+struct Joint {
+  onnx::ModelProto model;
+  v1::Manifest manifest;
+};
+
+// Replaces the file at `path`. The same model and manifest give the same bytes.
+absl::Status WriteJoint(const std::string& path, onnx::ModelProto model, const v1::Manifest& manifest);
+
+// Errors: kInvalidArgument if the file is no ONNX model or has no manifest (a plain ONNX model, the vendor's own
+// .joint); kUnimplemented if its format is newer than this version knows; those of opening the file.
+absl::StatusOr<Joint> ReadJoint(const std::string& path);
+
+// Whether a model of this content is a `.joint` of ours.
+bool HasManifest(const onnx::ModelProto& model);
+
+// A message as JSON with the field names of the .proto file; `pretty` over several lines.
+std::string ToJson(const google::protobuf::Message& message, bool pretty);
+
+}  // namespace joinery::compiler

@@ -1,0 +1,43 @@
+// What of a graph becomes 8-bit, and which tensors must share a scale.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/ir/graph.h"
+#include "compiler/quantization/operators.h"
+#include "joinery/v1/manifest.pb.h"
+
+namespace joinery::compiler {
+
+// Tensors that have one scale and zero point, because an operator moves values between them unchanged.
+struct ActivationGroup {
+  // Computed while the model runs.
+  std::vector<std::string> tensors;
+  // Initializers that are operands like any other.
+  std::vector<std::string> constants;
+};
+
+struct LinearNode {
+  onnx::NodeProto* node;
+  LinearForm form;
+  // Group of its input.
+  int input_group;
+};
+
+struct QuantizationPlan {
+  // In the order in which the graph makes their first tensors.
+  std::vector<ActivationGroup> groups;
+  std::vector<LinearNode> linear_nodes;
+  // Nodes that have float inputs or outputs and keep them.
+  std::vector<v1::FloatNode> float_nodes;
+  // Nodes that compute in 8 bits, or move 8-bit values.
+  std::vector<const onnx::NodeProto*> quantized_nodes;
+};
+
+// Decides for every node of the graph, whose types and shapes must be inferred. An operator with an 8-bit form gets it;
+// one that only moves values follows its neighbours. A tensor between an operator and the Relu or Clip that alone reads
+// it is not quantized: the activation's range does the clipping.
+QuantizationPlan PlanQuantization(Graph& graph);
+
+}  // namespace joinery::compiler
