@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs everything Joinery is built with, on Debian 12, and does nothing the second time.
 #
-#   bash deploy/install-deps.sh
+#   bash deploy/install-deps.sh             installs
+#   bash deploy/install-deps.sh --missing   only prints the Debian packages that are missing, one a line
 #
 # Debian's packages go where Debian puts them (this needs root or sudo, and only if one is missing). ONNX Runtime and
 # ONNX go into $JOINERY_DEPS_DIR, by default ${XDG_CACHE_HOME:-~/.cache}/joinery/deps, outside the source tree.
@@ -41,12 +42,17 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-install_debian() {
-  local missing=() package
+missing_of() {
+  local package
   for package in "$@"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s\n' "$package"
   done
-  [ "${#missing[@]}" -eq 0 ] && return
+}
+
+install_debian() {
+  local missing
+  mapfile -t missing < <(missing_of "$@")
+  [ "${#missing[@]}" -gt 0 ] || return 0
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
@@ -107,6 +113,12 @@ make_onnx() {  # OUT
     || { tail -n 40 configure.log >&2; exit 1; }
   cmake --build build --target install > build.log 2>&1 || { tail -n 40 build.log >&2; exit 1; }
 }
+
+if [ "${1:-}" = --missing ]; then
+  missing_of "${DEBIAN_PACKAGES[@]}"
+  exit 0
+fi
+[ "$#" -eq 0 ] || { say "unknown argument $1; the only one is --missing"; exit 2; }
 
 install_debian "${DEBIAN_PACKAGES[@]}"
 mkdir -p "$DEPS_DIR"
