@@ -1,0 +1,159 @@
+#include "worker/build_job.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "worker/backoff.h"
+#include "worker/blob_transfer.h"
+#include "worker/child_process.h"
+#include "worker/classify.h"
+#include "worker/compiler_events.h"
+#include "worker/display_names.h"
+#include "worker/text.h"
+#include "worker/wait.h"
+
+namespace joinery::worker {
+namespace {
+
+constexpr char kArtifactFile[] = "out.joint";
+constexpr char kReportFile[] = "report.json";
+constexpr size_t kMaxMessageBytes = 2048;
+// Of last output, in a job's log.
+constexpr size_t kMaxOutputLines = 400;
+constexpr int kMaxDamagedTransfers = 2;
+
+v1::Failure InternalFailure(absl::string_view message) {
+  v1::Failure failure;
+  failure.set_reason(v1::FAILURE_REASON_INTERNAL);
+  failure.set_message(CleanText(message, kMaxMessageBytes));
+  return failure;
+}
+
+// Calls `transfer` until it succeeds, fails for good, or `context.stop` is requested. Damage on the way is worth one
+// more attempt.
+template <typename Transfer>
+auto Retry(const BuildContext& context, const Transfer& transfer) {
+  Backoff backoff(absl::Milliseconds(50), absl::Seconds(2), context.random);
+  int damaged = 0;
+  while (true) {
+    auto result = transfer();
+    const absl::Status status = [&] {
+      if constexpr (std::is_same_v<decltype(result), absl::Status>) {
+        return result;
+      } else {
+        return result.status();
+      }
+    }();
+    if (absl::IsDataLoss(status)) ++damaged;
+    const bool again = base::IsRetriable(status) || (absl::IsDataLoss(status) && damaged < kMaxDamagedTransfers);
+    if (!again || WaitOrStop(context.stop.token(), backoff.Next())) return result;
+  }
+}
+
+// Makes the blob appear as `file`.
+absl::StatusOr<CachedBlob> FetchInput(const v1::BlobRef& blob, const char* what, const std::string& file,
+                                      const BuildContext& context) {
+  ServerBlobSource source(context.blobs, context.stop.token());
+  absl::StatusOr<CachedBlob> cached =
+      Retry(context, [&] { return context.cache.Fetch(blob, source, context.stop.token()); });
+  RETURN_IF_ERROR(base::Annotate(cached.status(), absl::StrCat("the worker could not fetch the ", what)));
+  if (symlink(cached->path().c_str(), file.c_str()) != 0) {
+    return base::ErrnoStatus(errno, absl::StrCat("cannot link ", file));
+  }
+  context.events.AddWorkerLine(
+      v1::LOG_LEVEL_INFO, absl::StrCat("the ", what, " (", blob.size(), " bytes) ",
+                                       cached->was_cached() ? "was in the worker's cache" : "came from the server"));
+  return cached;
+}
+
+ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, const CompilerSettings& compiler) {
+  ChildCommand command;
+  command.arguments = {compiler.path,    "build",     "--input",          kModelFile, "--calibration",
+                       kCalibrationFile, "--config",  kConfigurationFile, "--output", kArtifactFile,
+                       "--report",       kReportFile, "--events-fd",      "3"};
+  for (const std::string& shape : spec.input_shapes()) {
+    // One word, so that no text can pass for another option.
+    command.arguments.push_back(absl::StrCat("--input-shape=", shape));
+  }
+  command.folder = folder;
+  command.limits = compiler.limits;
+  return command;
+}
+
+// What the compiler printed last, as the end of the job's log.
+void AttachOutput(const std::string& output, const DisplayNames& names, EventQueue& events) {
+  std::vector<absl::string_view> lines = absl::StrSplit(output, '\n', absl::SkipWhitespace());
+  const size_t first = lines.size() > kMaxOutputLines ? lines.size() - kMaxOutputLines : 0;
+  for (size_t i = first; i < lines.size(); ++i) {
+    events.AddWorkerLine(v1::LOG_LEVEL_ERROR, absl::StrCat("compiler output: ", names.Translate(lines[i])));
+  }
+}
+
+// nullopt if the compiler ended well.
+absl::StatusOr<std::optional<v1::Failure>> RunCompiler(const v1::BuildSpec& spec, const std::string& folder,
+                                                       const BuildContext& context) {
+  const DisplayNames names(spec);
+  CompilerEvents events(context.events, names);
+  const ChildCommand command = MakeCommand(spec, folder, context.compiler);
+  ASSIGN_OR_RETURN(const ChildEnd end,
+                   RunChild(command, context.stop, [&](absl::string_view bytes) { events.Add(bytes); }));
+  events.Finish();
+  if (events.failure().has_value()) return events.failure();
+  std::optional<v1::Failure> failure = ClassifyEnd(end, command.limits);
+  if (failure.has_value() && !end.stopped) AttachOutput(end.last_output, names, context.events);
+  return failure;
+}
+
+absl::StatusOr<LocalBlob> Describe(const JobFolder& folder, const char* name) {
+  const std::string path = folder / name;
+  ASSIGN_OR_RETURN(v1::BlobRef ref, DescribeFile(path));
+  return LocalBlob{std::move(ref), path};
+}
+
+BuildOutcome UploadResult(const JobFolder& folder, const BuildContext& context) {
+  const absl::StatusOr<LocalBlob> artifact = Describe(folder, kArtifactFile);
+  const absl::StatusOr<LocalBlob> report = Describe(folder, kReportFile);
+  if (!artifact.ok() || !report.ok()) {
+    const absl::Status& status = artifact.ok() ? report.status() : artifact.status();
+    return InternalFailure(absl::StrCat("the compiler ended well but did not write ",
+                                        artifact.ok() ? "its report" : "an artifact", ": ", status.message()));
+  }
+  const absl::Status uploaded = Retry(context, [&] {
+    return UploadMissing(context.blobs, {*artifact, *report}, context.stop.token());
+  });
+  if (!uploaded.ok()) {
+    return InternalFailure(absl::StrCat("the worker could not upload the result: ", uploaded.message()));
+  }
+  v1::JobResult result;
+  *result.mutable_artifact() = artifact->ref;
+  *result.mutable_report() = report->ref;
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<BuildOutcome> RunBuild(const v1::BuildSpec& spec, const BuildContext& context) {
+  ASSIGN_OR_RETURN(const JobFolder folder, context.work_folder.NewJobFolder());
+  const absl::StatusOr<CachedBlob> model = FetchInput(spec.model(), "model", folder / kModelFile, context);
+  if (!model.ok()) return InternalFailure(model.status().message());
+  const absl::StatusOr<CachedBlob> calibration =
+      FetchInput(spec.calibration(), "calibration set", folder / kCalibrationFile, context);
+  if (!calibration.ok()) return InternalFailure(calibration.status().message());
+  RETURN_IF_ERROR(base::WriteFileAtomically(folder / kConfigurationFile, spec.configuration()));
+  if (context.stop.requested()) return InternalFailure("stopped");
+  ASSIGN_OR_RETURN(std::optional<v1::Failure> failure, RunCompiler(spec, folder.path(), context));
+  if (failure.has_value()) return *std::move(failure);
+  if (context.stop.requested()) return InternalFailure("stopped");
+  return UploadResult(folder, context);
+}
+
+}  // namespace joinery::worker

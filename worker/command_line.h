@@ -1,0 +1,48 @@
+// The command line of joinery-worker.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace joinery::worker {
+
+struct Settings {
+  // host:port
+  std::string server;
+  // 1 to 128 characters.
+  std::string name;
+  // Absolute, as are the folders.
+  std::string compiler;
+  std::string cache_folder;
+  std::string work_folder;
+  int64_t cache_bytes = int64_t{20} << 30;
+  // 0: no limit.
+  int64_t memory_bytes = int64_t{8} << 30;
+  absl::Duration time_limit = absl::Minutes(30);
+  // trace, debug, info, warn, error or off.
+  std::string log_level = "info";
+};
+
+// What the defaults depend on.
+struct Surroundings {
+  // The value of an environment variable; empty if there is none.
+  std::function<std::string(const char* name)> environment;
+  std::string host_name;
+  int process_id = 0;
+  // Folder of the program itself.
+  std::string program_folder;
+};
+
+// The settings, or the exit code to end with at once: 0 after --help and --version, which go to stdout, 2 after a
+// mistake, which is told on stderr.
+struct CommandLine {
+  std::optional<Settings> settings;
+  int exit_code = 0;
+};
+CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundings& surroundings);
+
+}  // namespace joinery::worker

@@ -1,0 +1,54 @@
+// Keeps a lease while its job runs, passes on what happens, and ends it.
+#pragma once
+
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "base/clock.h"
+#include "joinery/v1/workers.grpc.pb.h"
+#include "worker/backoff.h"
+#include "worker/event_queue.h"
+#include "worker/job_stop.h"
+
+namespace joinery::worker {
+
+// A thread beats every fifth of the lease's term, and at least every 500 ms. It requests `stop` when the server wants
+// the job cancelled, and when the lease is lost: the server says so, or no beat came through for a whole term.
+class LeaseKeeper {
+ public:
+  // All must outlive this object. `stopwatch` measures the term.
+  LeaseKeeper(v1::WorkerService::StubInterface& workers, const v1::Lease& lease, EventQueue& events, JobStop& stop,
+              const base::Clock& stopwatch);
+  ~LeaseKeeper();
+  LeaseKeeper(const LeaseKeeper&) = delete;
+  LeaseKeeper& operator=(const LeaseKeeper&) = delete;
+
+  // Stops beating, sends the events that are left and ends the lease with the outcome in `request`. While the server
+  // cannot be reached it tries again until the lease is over; once `hurry` is requested, for two seconds at most. May
+  // be called again with another outcome if the server refused the first.
+  // Errors: kAborted the lease was lost · those of FinishJob.
+  absl::Status Finish(v1::FinishJobRequest request, Backoff backoff, const std::stop_token& hurry);
+
+ private:
+  void BeatUntilDone();
+  void StopBeating();
+  absl::Status Beat();
+  absl::Status SendRemainingEvents(v1::FinishJobRequest& request);
+  absl::Time lease_end() const;
+
+  v1::WorkerService::StubInterface& workers_;
+  const std::string token_;
+  const absl::Duration term_;
+  EventQueue& events_;
+  JobStop& stop_;
+  const base::Clock& stopwatch_;
+  mutable absl::Mutex mutex_;
+  absl::Time renewed_at_ ABSL_GUARDED_BY(mutex_);
+  absl::Notification done_;
+  std::thread thread_;
+};
+
+}  // namespace joinery::worker

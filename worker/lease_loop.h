@@ -1,0 +1,63 @@
+// The worker's life: ask for a job, run it, tell how it went, again.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "absl/random/bit_gen_ref.h"
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "joinery/v1/blobs.grpc.pb.h"
+#include "joinery/v1/workers.grpc.pb.h"
+#include "worker/blob_cache.h"
+#include "worker/build_job.h"
+#include "worker/work_folder.h"
+
+namespace joinery::worker {
+
+struct LeaseLoopOptions {
+  // Unique among workers.
+  std::string worker_name;
+  CompilerSettings compiler;
+  std::string compiler_version;
+  // How long the server may hold a call while there is no job.
+  absl::Duration lease_wait = absl::Seconds(20);
+  // Bounds of the waits between attempts to reach the server.
+  absl::Duration first_retry = absl::Milliseconds(100);
+  absl::Duration longest_retry = absl::Seconds(5);
+};
+
+// Not thread-safe; one job at a time.
+class LeaseLoop {
+ public:
+  // All references must outlive this object. `clock` gives events their time; `stopwatch` measures leases and must not
+  // jump.
+  LeaseLoop(LeaseLoopOptions options, v1::WorkerService::StubInterface& workers, v1::BlobService::StubInterface& blobs,
+            const BlobCache& cache, WorkFolder& work_folder, const base::Clock& clock, const base::Clock& stopwatch,
+            absl::BitGenRef random);
+
+  // Runs jobs until `stop` is requested; the job that runs then is handed back. While the server cannot be reached it
+  // tries again for ever, and logs only when that changes.
+  // Errors: this worker cannot run jobs, whatever the job; the one it had is handed back.
+  absl::Status Run(const std::stop_token& stop);
+
+ private:
+  absl::Status Lease(const std::stop_token& stop, v1::LeaseJobResponse& response);
+  absl::Status RunJob(const v1::Lease& lease, const std::stop_token& stop);
+  absl::StatusOr<BuildOutcome> RunSpec(const v1::JobSpec& spec, const BuildContext& context);
+  void LogConnection(const absl::Status& status);
+
+  const LeaseLoopOptions options_;
+  v1::WorkerService::StubInterface& workers_;
+  v1::BlobService::StubInterface& blobs_;
+  const BlobCache& cache_;
+  WorkFolder& work_folder_;
+  const base::Clock& clock_;
+  const base::Clock& stopwatch_;
+  absl::BitGenRef random_;
+  // Of the last attempt to lease; kUnknown before the first.
+  absl::StatusCode connection_ = absl::StatusCode::kUnknown;
+};
+
+}  // namespace joinery::worker

@@ -1,0 +1,36 @@
+// Calls to the server: deadlines, ends on request, and absl::Status for what comes back.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace joinery::worker {
+
+// For a call that answers at once. Whoever waits for longer says so.
+inline constexpr absl::Duration kRpcDeadline = absl::Seconds(10);
+
+// The same code and message; gRPC's codes are Abseil's.
+inline absl::Status FromGrpc(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+// Makes a unary call: `call(context)` returns grpc::Status. It ends, with kCancelled, once `stop` is requested.
+template <typename Call>
+absl::Status CallServer(const std::stop_token& stop, absl::Duration deadline, const Call& call) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
+  const std::stop_callback cancel(stop, [&] { context.TryCancel(); });
+  return FromGrpc(call(context));
+}
+
+// To the server at `address` (host:port). Comes back within two seconds of the server doing so.
+std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address);
+
+}  // namespace joinery::worker
