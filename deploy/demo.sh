@@ -13,7 +13,8 @@ readonly DEPLOY="$ROOT/deploy"
 readonly BIN="$ROOT/build/release/bin"
 readonly CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/joinery/demo"
 readonly PYTHON=/usr/bin/python3  # Debian's own: the one whose numpy and PIL install-deps.sh installs.
-readonly OUTPUT="$(mkdir -p "${1:-$ROOT/demo-output}" && cd "${1:-$ROOT/demo-output}" && pwd)"
+OUTPUT="$(mkdir -p "${1:-$ROOT/demo-output}" && cd "${1:-$ROOT/demo-output}" && pwd)"
+readonly OUTPUT
 readonly WORK="$(mktemp -d)"
 readonly STEP_LOGS="$WORK"
 # shellcheck source=deploy/steps.sh
