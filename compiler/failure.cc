@@ -25,7 +25,8 @@ v1::Failure ToFailure(const absl::Status& status) {
   v1::Failure failure;
   const auto payload = status.GetPayload(kPayload);
   if (!payload.has_value() || !failure.ParseFromString(std::string(*payload))) {
-    failure.set_reason(v1::FAILURE_REASON_INTERNAL);
+    failure.set_reason(absl::IsResourceExhausted(status) ? v1::FAILURE_REASON_OUT_OF_MEMORY
+                                                         : v1::FAILURE_REASON_INTERNAL);
   }
   failure.set_message(std::string(status.message()));
   return failure;

@@ -12,7 +12,8 @@ namespace joinery::compiler {
 // given nearest to the fault knows best. An OK status stays as it is.
 absl::Status WithReason(const absl::Status& status, v1::FailureReason reason, const std::string& culprit = "");
 
-// What `status` carries, its message included; INTERNAL for one without a reason.
+// What `status` carries, its message included; for one without a reason OUT_OF_MEMORY if
+// something was exhausted, else INTERNAL.
 v1::Failure ToFailure(const absl::Status& status);
 
 }  // namespace joinery::compiler

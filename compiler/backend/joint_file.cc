@@ -37,7 +37,7 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
 
 bool HasManifest(const onnx::ModelProto& model) { return FindManifest(model) != nullptr; }
 
-absl::Status WriteJoint(const std::string& path, onnx::ModelProto model, const v1::Manifest& manifest) {
+absl::StatusOr<int64_t> WriteJoint(const std::string& path, onnx::ModelProto model, const v1::Manifest& manifest) {
   model.set_producer_name(kProducer);
   model.set_producer_version(manifest.tool_version());
   onnx::StringStringEntryProto* entry = model.add_metadata_props();
@@ -48,7 +48,8 @@ absl::Status WriteJoint(const std::string& path, onnx::ModelProto model, const v
     return absl::ResourceExhaustedError(
         absl::StrCat(path, ": the model is larger than the 2 GiB that ONNX files hold"));
   }
-  return base::WriteFileAtomically(path, bytes);
+  RETURN_IF_ERROR(base::WriteFileAtomically(path, bytes));
+  return static_cast<int64_t>(bytes.size());
 }
 
 absl::StatusOr<Joint> ReadJoint(const std::string& path) {

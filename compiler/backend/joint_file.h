@@ -18,8 +18,8 @@ struct Joint {
   v1::Manifest manifest;
 };
 
-// Replaces the file at `path`. The same model and manifest give the same bytes.
-absl::Status WriteJoint(const std::string& path, onnx::ModelProto model, const v1::Manifest& manifest);
+// Replaces the file at `path` and returns its size in bytes. The same model and manifest give the same bytes.
+absl::StatusOr<int64_t> WriteJoint(const std::string& path, onnx::ModelProto model, const v1::Manifest& manifest);
 
 // Errors: kInvalidArgument if the file is no ONNX model or has no manifest (a plain ONNX model, the vendor's own
 // .joint); kUnimplemented if its format is newer than this version knows; those of opening the file.

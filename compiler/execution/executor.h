@@ -43,7 +43,8 @@ class Executor {
 
   // Runs the model once. `feed` has a tensor for each input, in their order. Calls `visit` with each output, in their
   // order; the view is valid during the call only.
-  // Errors: kInvalidArgument if the feed does not fit the inputs; kInternal with the runtime's words otherwise.
+  // Errors: kInvalidArgument if the feed does not fit the inputs; kResourceExhausted if memory ran out; kInternal
+  // with the runtime's words otherwise.
   virtual absl::Status Run(absl::Span<const Tensor> feed,
                            const std::function<void(size_t output, const TensorView& value)>& visit) = 0;
 };
@@ -59,7 +60,8 @@ struct ExecutorOptions {
 absl::StatusOr<std::vector<Tensor>> RunToTensors(Executor& executor, absl::Span<const Tensor> feed);
 
 // Loads `model` into ONNX Runtime on the CPU.
-// Errors: kInvalidArgument with the runtime's words if it does not take the model.
+// Errors: kInvalidArgument with the runtime's words if it does not take the model; kResourceExhausted if memory ran
+// out.
 absl::StatusOr<std::unique_ptr<Executor>> LoadOnnxRuntime(const onnx::ModelProto& model,
                                                           const ExecutorOptions& options);
 

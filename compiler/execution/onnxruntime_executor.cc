@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
@@ -38,6 +39,13 @@ absl::Status CheckFeed(const TensorSpec& spec, const Tensor& tensor) {
   return absl::InvalidArgumentError(absl::StrCat("input \"", spec.name, "\" takes ", ElementTypeName(spec.element_type),
                                                  ShapeText(spec.shape), ", got ", ElementTypeName(tensor.element_type),
                                                  ShapeText(tensor.shape)));
+}
+
+// ONNX Runtime has no error code of its own for a lack of memory.
+absl::Status ToStatus(const Ort::Exception& error, absl::StatusCode code, absl::string_view context) {
+  const bool is_memory =
+      absl::StrContains(error.what(), "bad_alloc") || absl::StrContains(error.what(), "allocate memory");
+  return absl::Status(is_memory ? absl::StatusCode::kResourceExhausted : code, absl::StrCat(context, error.what()));
 }
 
 class OnnxRuntimeExecutor : public Executor {
@@ -87,7 +95,7 @@ class OnnxRuntimeExecutor : public Executor {
         visit(i, {type, shape, {data, info.GetElementCount() * ElementSize(type)}});
       }
     } catch (const Ort::Exception& error) {
-      return absl::InternalError(absl::StrCat("ONNX Runtime: ", error.what()));
+      return ToStatus(error, absl::StatusCode::kInternal, "ONNX Runtime: ");
     }
     return absl::OkStatus();
   }
@@ -113,7 +121,7 @@ absl::StatusOr<std::unique_ptr<Executor>> LoadOnnxRuntime(const onnx::ModelProto
     return std::make_unique<OnnxRuntimeExecutor>(
         Ort::Session(Environment(), bytes.data(), bytes.size(), session_options));
   } catch (const Ort::Exception& error) {
-    return absl::InvalidArgumentError(absl::StrCat("ONNX Runtime does not take the model: ", error.what()));
+    return ToStatus(error, absl::StatusCode::kInvalidArgument, "ONNX Runtime does not take the model: ");
   }
 }
 

@@ -1,0 +1,369 @@
+#include "compiler/build.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <unordered_set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "base/version.h"
+#include "compiler/backend/attach_preprocessing.h"
+#include "compiler/backend/joint_file.h"
+#include "compiler/calibration/data_set.h"
+#include "compiler/calibration/feed_source.h"
+#include "compiler/calibration/observe.h"
+#include "compiler/calibration/range.h"
+#include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/evaluation/compare_models.h"
+#include "compiler/execution/executor.h"
+#include "compiler/failure.h"
+#include "compiler/frontend/import_model.h"
+#include "compiler/frontend/load_model.h"
+#include "compiler/frontend/simplify.h"
+#include "compiler/frontend/verify_equivalence.h"
+#include "compiler/ir/tensor_proto.h"
+#include "compiler/quantization/apply.h"
+#include "compiler/quantization/plan.h"
+
+namespace joinery::compiler {
+namespace {
+
+constexpr int kUint8Levels = 256;
+// Enough to see a loss of precision, few enough to cost less than calibration itself.
+constexpr size_t kEvaluationSamples = 16;
+
+absl::Status Reason(const absl::Status& status, v1::FailureReason reason) { return WithReason(status, reason); }
+
+// Faults of a model: an operator we do not convert, or anything else.
+absl::Status ModelReason(const absl::Status& status, const std::string& culprit) {
+  return WithReason(
+      status,
+      absl::IsUnimplemented(status) ? v1::FAILURE_REASON_UNSUPPORTED_OPERATOR : v1::FAILURE_REASON_INVALID_MODEL,
+      culprit);
+}
+
+class Builder {
+ public:
+  Builder(const BuildArguments& arguments, BuildListener& listener) : arguments_(arguments), listener_(listener) {}
+
+  absl::StatusOr<v1::Report> Build() {
+    RETURN_IF_ERROR(Stage("import", [this] { return Import(); }));
+    // Beyond this point: opset 13 or later, all shapes known, one configuration in Joinery's own words.
+    RETURN_IF_ERROR(Stage("simplify", [this] { return SimplifyGraph(); }));
+    // Beyond this point: no constant expression, no BatchNormalization behind a convolution; the inputs are the
+    // deployed ones, with the preprocessing in the graph.
+    RETURN_IF_ERROR(Stage("calibrate", [this] { return Calibrate(); }));
+    RETURN_IF_ERROR(Stage("quantize", [this] { return Quantize(); }));
+    // Beyond this point: the graph is the artifact's.
+    RETURN_IF_ERROR(Stage("evaluate", [this] { return Evaluate(); }));
+    RETURN_IF_ERROR(Stage("emit", [this] { return Emit(); }));
+    return std::move(report_);
+  }
+
+ private:
+  static constexpr int kStages = 6;
+
+  template <typename Function>
+  absl::Status Stage(const std::string& name, const Function& run) {
+    progress_.set_stage(name);
+    progress_.set_stage_index(progress_.stage_index() + 1);
+    progress_.set_stage_count(kStages);
+    ReportFraction(0);
+    const auto begin = std::chrono::steady_clock::now();
+    RETURN_IF_ERROR(run());
+    v1::StageTime* time = report_.add_stages();
+    time->set_stage(name);
+    time->set_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    ReportFraction(1);
+    return absl::OkStatus();
+  }
+
+  void ReportFraction(double fraction) {
+    progress_.set_fraction(fraction);
+    listener_.OnProgress(progress_);
+  }
+
+  void Info(const std::string& text) { listener_.OnLog(v1::LOG_LEVEL_INFO, text); }
+
+  void Warn(const std::string& text) {
+    report_.add_warnings(text);
+    listener_.OnLog(v1::LOG_LEVEL_WARNING, text);
+  }
+
+  absl::Status Import() {
+    const ModelLimits limits;
+    const absl::StatusOr<std::string> bytes = base::ReadFile(arguments_.model_path, limits.max_bytes);
+    if (!bytes.ok()) return ModelReason(bytes.status(), arguments_.model_path);
+    report_.set_model_bytes(static_cast<int64_t>(bytes->size()));
+    manifest().set_model_digest(base::Sha256(*bytes));
+    absl::StatusOr<onnx::ModelProto> model = ParseModel(*bytes, arguments_.model_path, limits);
+    if (!model.ok()) return ModelReason(model.status(), arguments_.model_path);
+    if (HasManifest(*model)) {
+      return ModelReason(absl::InvalidArgumentError(absl::StrCat(
+                             arguments_.model_path, " is a .joint already: give the float model it was made from")),
+                         arguments_.model_path);
+    }
+    absl::StatusOr<Imported> imported =
+        ImportModel(*std::move(model), {.limits = limits, .input_shapes = arguments_.input_shapes});
+    if (!imported.ok()) return ModelReason(imported.status(), arguments_.model_path);
+    for (const std::string& note : imported->notes) Info(note);
+    graph_ = std::make_unique<Graph>(std::move(imported->graph));
+    Info(absl::StrFormat("%s: %d nodes, opset %d", arguments_.model_path, graph_->proto().node_size(),
+                         OpsetVersion(graph_->model())));
+    return Configure();
+  }
+
+  absl::Status Configure() {
+    std::vector<ModelInput> inputs;
+    for (const onnx::ValueInfoProto* input : graph_->Inputs()) {
+      inputs.push_back({input->name(), graph_->ElementType(input->name()), *graph_->Shape(input->name())});
+    }
+    absl::StatusOr<Translation> translation = TranslatePulsar(arguments_.configuration, inputs);
+    if (!translation.ok()) return Reason(translation.status(), v1::FAILURE_REASON_INVALID_CONFIG);
+    for (const std::string& warning : translation->warnings) Warn(warning);
+    *manifest().mutable_configuration() = std::move(translation->configuration);
+    return absl::OkStatus();
+  }
+
+  absl::Status SimplifyGraph() {
+    const onnx::ModelProto original = graph_->model();
+    const absl::StatusOr<std::vector<PassReport>> passes = Simplify(*graph_);
+    if (!passes.ok()) return ModelReason(passes.status(), arguments_.model_path);
+    for (const PassReport& pass : *passes) {
+      if (pass.rewrites > 0) Info(absl::StrCat(pass.pass, ": ", pass.rewrites, " rewrites"));
+    }
+    const auto simplified = graph_->model();
+    RETURN_IF_ERROR(
+        Reason(AttachPreprocessing(*graph_, manifest().configuration()), v1::FAILURE_REASON_INVALID_CONFIG));
+    RETURN_IF_ERROR(OpenCalibrationSet());
+    return VerifySimplified(original, simplified);
+  }
+
+  absl::Status OpenCalibrationSet() {
+    absl::StatusOr<DataSet> data_set = DataSet::Open(arguments_.calibration_path, {});
+    if (!data_set.ok()) {
+      return WithReason(data_set.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, arguments_.calibration_path);
+    }
+    data_set_ = std::make_unique<DataSet>(*std::move(data_set));
+    for (const std::string& note : data_set_->notes()) Warn(note);
+    absl::StatusOr<FeedSource> source = FeedSource::Create(*data_set_, manifest().configuration());
+    if (!source.ok()) {
+      return WithReason(source.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, arguments_.calibration_path);
+    }
+    source_ = std::make_unique<FeedSource>(*std::move(source));
+    manifest().mutable_calibration_set()->set_digest(source_->digest());
+    manifest().mutable_calibration_set()->set_samples(static_cast<int32_t>(source_->size()));
+    return absl::OkStatus();
+  }
+
+  // The simplified model must compute what the original does: on random numbers, and on a sample of the calibration
+  // set.
+  absl::Status VerifySimplified(const onnx::ModelProto& original, const onnx::ModelProto& simplified) {
+    ASSIGN_OR_RETURN(EquivalenceChecker checker, EquivalenceChecker::Create(original, simplified));
+    ASSIGN_OR_RETURN(const std::vector<Tensor> random, RandomFeed(checker.inputs(), /*seed=*/1));
+    RETURN_IF_ERROR(checker.Check(random));
+    ASSIGN_OR_RETURN(const std::vector<Tensor> sample, source_->Load(0));
+    ASSIGN_OR_RETURN(const std::vector<Tensor> preprocessed, Preprocess(sample));
+    return checker.Check(preprocessed);
+  }
+
+  // What the float model takes for what the deployed inputs are given.
+  absl::StatusOr<std::vector<Tensor>> Preprocess(const std::vector<Tensor>& sample) {
+    std::vector<Tensor> preprocessed = sample;
+    Graph graph(graph_->model());
+    std::vector<size_t> changed;
+    graph.mutable_model().mutable_graph()->clear_output();
+    for (size_t i = 0; i < sample.size(); ++i) {
+      const std::string name = PreprocessedName(manifest().configuration().inputs(static_cast<int>(i)).name());
+      if (graph.Producer(name) == nullptr) continue;
+      changed.push_back(i);
+      onnx::ValueInfoProto* output = graph.mutable_model().mutable_graph()->add_output();
+      output->set_name(name);
+      output->mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::FLOAT);
+    }
+    if (changed.empty()) return preprocessed;
+    graph.RemoveDeadNodes();
+    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(graph.model(), {}));
+    ASSIGN_OR_RETURN(std::vector<Tensor> outputs, RunToTensors(*executor, sample));
+    for (size_t i = 0; i < changed.size(); ++i) preprocessed[changed[i]] = std::move(outputs[i]);
+    return preprocessed;
+  }
+
+  absl::Status Calibrate() {
+    plan_ = PlanQuantization(*graph_);
+    std::vector<std::vector<std::string>> groups;
+    groups.reserve(plan_.groups.size());
+    for (const ActivationGroup& group : plan_.groups) groups.push_back(group.tensors);
+    ObserveOptions options;
+    options.threads = arguments_.threads;
+    options.on_progress = [this](size_t done) {
+      ReportFraction(static_cast<double>(done) / static_cast<double>(source_->size()));
+      return absl::OkStatus();
+    };
+    ASSIGN_OR_RETURN(histograms_, Observe(
+                                      graph_->model(), groups, source_->size(),
+                                      [this](size_t sample) { return source_->Load(sample); }, options));
+    Info(absl::StrFormat("%d samples observed in %d groups of tensors", source_->size(), groups.size()));
+    for (const std::string& note : source_->Notes()) Info(note);
+    for (size_t i = 0; i < plan_.groups.size(); ++i) {
+      for (const std::string& constant : plan_.groups[i].constants) {
+        ASSIGN_OR_RETURN(const std::vector<float> values, FloatValues(*graph_->Initializer(constant)));
+        histograms_[i].Add(values);
+      }
+    }
+    return CheckFinite();
+  }
+
+  // A value that is not finite has no 8-bit form, and would be a wrong number in silence.
+  absl::Status CheckFinite() {
+    for (size_t i = 0; i < plan_.groups.size(); ++i) {
+      if (histograms_[i].not_finite() == 0) continue;
+      const std::string& tensor = plan_.groups[i].tensors.front();
+      return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                            "the float model computes NaN or infinity in tensor \"", tensor,
+                            "\" on the calibration set: check that its preprocessing is configured as in training")),
+                        v1::FAILURE_REASON_INVALID_MODEL, tensor);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Quantize() {
+    const v1::Calibration& calibration = manifest().configuration().calibration();
+    std::vector<QuantizationParameters> parameters;
+    for (size_t i = 0; i < plan_.groups.size(); ++i) {
+      const Range range = ChooseRange(histograms_[i], calibration.range_method(), kUint8Levels);
+      parameters.push_back(ParametersForUint8(range));
+      for (const std::string& tensor : plan_.groups[i].tensors) {
+        v1::TensorRange* written = report_.add_ranges();
+        written->set_name(tensor);
+        written->set_min(histograms_[i].min());
+        written->set_max(histograms_[i].max());
+        written->set_scale(parameters.back().scale);
+        written->set_zero_point(parameters.back().zero_point);
+      }
+    }
+    for (const v1::FloatNode& node : plan_.float_nodes) *manifest().add_float_nodes() = node;
+    if (!plan_.float_nodes.empty()) {
+      Warn(absl::StrFormat("%d nodes stay float, the first %s (%s): %s", plan_.float_nodes.size(),
+                           plan_.float_nodes.front().name(), plan_.float_nodes.front().op_type(),
+                           plan_.float_nodes.front().reason()));
+    }
+    float_model_ = graph_->model();
+    return ApplyQuantization(*graph_, plan_, parameters, calibration.weight_granularity());
+  }
+
+  absl::Status Evaluate() {
+    const size_t samples = std::min(kEvaluationSamples, source_->size());
+    const ExecutorOptions options{.threads = arguments_.threads};
+    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> reference, LoadOnnxRuntime(float_model_, options));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> quantized, LoadOnnxRuntime(graph_->model(), options));
+    ModelComparison comparison(*reference, *quantized);
+    for (size_t sample = 0; sample < samples; ++sample) {
+      ASSIGN_OR_RETURN(const std::vector<Tensor> feed, source_->Load(sample));
+      RETURN_IF_ERROR(comparison.Add(feed));
+      ReportFraction(static_cast<double>(sample + 1) / static_cast<double>(samples));
+    }
+    *manifest().mutable_precision() = comparison.ToProto();
+    return absl::OkStatus();
+  }
+
+  absl::Status Emit() {
+    manifest().set_format_version(kJointFormatVersion);
+    manifest().set_tool_version(base::kVersion);
+    AssignParts();
+    DescribeTensors();
+    ASSIGN_OR_RETURN(const int64_t artifact_bytes,
+                     WriteJoint(arguments_.output_path, std::move(*graph_).TakeModel(), manifest()));
+    report_.set_artifact_bytes(artifact_bytes);
+    if (!arguments_.output_configuration_path.empty()) {
+      RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.output_configuration_path,
+                                                FormatPulsar(arguments_.configuration, manifest().configuration())));
+    }
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    report_.set_peak_memory_bytes(static_cast<int64_t>(usage.ru_maxrss) * 1024);
+    if (!arguments_.report_path.empty()) {
+      RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.report_path, ToJson(report_, /*pretty=*/true) + "\n"));
+    }
+    return absl::OkStatus();
+  }
+
+  // 8-bit nodes run on the NPU, the others on the CPU; without a chip all do on the CPU.
+  void AssignParts() {
+    std::unordered_set<const onnx::NodeProto*> on_npu;
+    if (manifest().configuration().target().hardware() != "ONNX_RUNTIME") {
+      on_npu.insert(plan_.quantized_nodes.begin(), plan_.quantized_nodes.end());
+    }
+    std::map<std::string, int> nodes_of_part;
+    for (onnx::NodeProto* node : graph_->nodes()) {
+      const bool converts = node->op_type() == "QuantizeLinear" || node->op_type() == "DequantizeLinear";
+      const std::string part = on_npu.contains(node) || (converts && !on_npu.empty()) ? "npu:0" : "cpu:0";
+      ++nodes_of_part[part];
+      onnx::StringStringEntryProto* entry = node->add_metadata_props();
+      entry->set_key("joinery.part");
+      entry->set_value(part);
+    }
+    for (const auto& [name, nodes] : nodes_of_part) {
+      v1::Part* part = manifest().add_parts();
+      part->set_name(name);
+      part->set_nodes(nodes);
+    }
+  }
+
+  void DescribeTensors() {
+    for (const onnx::ValueInfoProto* input : graph_->Inputs()) {
+      v1::TensorInfo* info = manifest().add_inputs();
+      DescribeTensor(*input, info);
+      for (const v1::InputConfiguration& configured : manifest().configuration().inputs()) {
+        if (configured.name() != input->name()) continue;
+        info->set_layout(v1::Layout_Name(configured.layout()).substr(sizeof("LAYOUT_") - 1));
+        if (configured.color_space() > v1::COLOR_SPACE_NONE) {
+          info->set_color_space(v1::ColorSpace_Name(configured.color_space()).substr(sizeof("COLOR_SPACE_") - 1));
+        }
+      }
+    }
+    for (const onnx::ValueInfoProto& output : graph_->proto().output()) {
+      v1::TensorInfo* info = manifest().add_outputs();
+      DescribeTensor(output, info);
+      info->set_layout("NATIVE");
+    }
+  }
+
+  static void DescribeTensor(const onnx::ValueInfoProto& value, v1::TensorInfo* info) {
+    info->set_name(value.name());
+    info->set_element_type(ElementTypeName(value.type().tensor_type().elem_type()));
+    for (const auto& dimension : value.type().tensor_type().shape().dim()) {
+      info->add_shape(dimension.has_dim_value() ? dimension.dim_value() : -1);
+    }
+  }
+
+  v1::Manifest& manifest() { return *report_.mutable_manifest(); }
+
+  const BuildArguments& arguments_;
+  BuildListener& listener_;
+  v1::Progress progress_;
+  v1::Report report_;
+  std::unique_ptr<Graph> graph_;
+  // The simplified model with the deployed inputs, before quantization.
+  onnx::ModelProto float_model_;
+  std::unique_ptr<DataSet> data_set_;
+  std::unique_ptr<FeedSource> source_;
+  QuantizationPlan plan_;
+  std::vector<Histogram> histograms_;
+};
+
+}  // namespace
+
+absl::StatusOr<v1::Report> Build(const BuildArguments& arguments, BuildListener& listener) {
+  return Builder(arguments, listener).Build();
+}
+
+}  // namespace joinery::compiler

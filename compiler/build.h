@@ -1,0 +1,42 @@
+// The compiler: a float ONNX model and a calibration set become a `.joint` and a report.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "joinery/v1/jobs.pb.h"
+#include "joinery/v1/manifest.pb.h"
+#include "joinery/v1/pulsar.pb.h"
+
+namespace joinery::compiler {
+
+struct BuildArguments {
+  std::string model_path;
+  // A folder, or an archive.
+  std::string calibration_path;
+  std::string output_path;
+  // Not written if empty.
+  std::string report_path;
+  // Where the complete configuration that was used goes. Not written if empty.
+  std::string output_configuration_path;
+  v1::pulsar::PulsarConfiguration configuration;
+  // Shapes for inputs that have dynamic ones: "NAME:1x3x224x224", or "1x3x224x224" for the only input.
+  std::vector<std::string> input_shapes;
+  int threads = 1;
+};
+
+// Hears how a build goes. Calls come one at a time, from any thread.
+class BuildListener {
+ public:
+  virtual ~BuildListener() = default;
+  virtual void OnProgress(const v1::Progress& progress) = 0;
+  virtual void OnLog(v1::LogLevel level, absl::string_view text) = 0;
+};
+
+// Builds, and writes the files that `arguments` names; none of them unless all went well.
+// Errors carry a joinery.v1.Failure (see failure.h): a reason, and the node, file or line at fault.
+absl::StatusOr<v1::Report> Build(const BuildArguments& arguments, BuildListener& listener);
+
+}  // namespace joinery::compiler

@@ -1,0 +1,16 @@
+// The command lines of joineryc, and of pulsar and run_joint, which are joineryc by another name.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace joinery::compiler {
+
+// Each adds its options to `app` and, if the command line chose it, runs. The exit code goes to `exit_code`.
+void AddBuildCommand(CLI::App& app, int& exit_code);
+void AddRunCommand(CLI::App& app, int& exit_code);
+void AddInfoCommand(CLI::App& app, int& exit_code);
+
+// Options that `app` takes itself: run_joint is a program of its own with the vendor.
+void AddRunJointOptions(CLI::App& app, int& exit_code);
+
+}  // namespace joinery::compiler

@@ -1,0 +1,23 @@
+#include "compiler/commands/exit_code.h"
+
+#include <iostream>
+
+#include "compiler/failure.h"
+
+namespace joinery::compiler {
+
+int ExitCodeFor(const absl::Status& status) {
+  if (status.ok()) return kExitSuccess;
+  if (absl::IsNotFound(status) || absl::IsPermissionDenied(status)) return kExitLocalIo;
+  return ToFailure(status).reason() == v1::FAILURE_REASON_INTERNAL ? kExitInternal : kExitFailed;
+}
+
+int ReportError(const absl::Status& status) {
+  const v1::Failure failure = ToFailure(status);
+  constexpr size_t kPrefix = sizeof("FAILURE_REASON_") - 1;
+  std::cerr << "error: " << failure.message() << " (" << v1::FailureReason_Name(failure.reason()).substr(kPrefix)
+            << ")\n";
+  return ExitCodeFor(status);
+}
+
+}  // namespace joinery::compiler

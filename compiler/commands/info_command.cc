@@ -1,0 +1,124 @@
+// joineryc info: what a .joint, or a float model, is.
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "compiler/backend/joint_file.h"
+#include "compiler/commands/commands.h"
+#include "compiler/commands/exit_code.h"
+#include "compiler/failure.h"
+#include "compiler/frontend/load_model.h"
+#include "compiler/ir/graph.h"
+#include "compiler/ir/tensor_proto.h"
+
+namespace joinery::compiler {
+namespace {
+
+struct InfoOptions {
+  std::string model;
+  std::string output_json;
+  bool json = false;
+};
+
+v1::TensorInfo DescribeTensor(const onnx::ValueInfoProto& value) {
+  v1::TensorInfo info;
+  info.set_name(value.name());
+  info.set_element_type(ElementTypeName(value.type().tensor_type().elem_type()));
+  for (const auto& dimension : value.type().tensor_type().shape().dim()) {
+    info.add_shape(dimension.has_dim_value() ? dimension.dim_value() : -1);
+  }
+  return info;
+}
+
+// What there is to tell of a model without a manifest.
+v1::Manifest DescribeFloatModel(onnx::ModelProto model) {
+  v1::Manifest manifest;
+  const Graph graph(std::move(model));
+  for (const onnx::ValueInfoProto* input : graph.Inputs()) *manifest.add_inputs() = DescribeTensor(*input);
+  for (const onnx::ValueInfoProto& output : graph.proto().output()) *manifest.add_outputs() = DescribeTensor(output);
+  return manifest;
+}
+
+void PrintTensors(const v1::Manifest& manifest) {
+  std::cout << absl::StrFormat("%-24s %-4s %-20s %-8s %-7s %s\n", "NAME", "I/O?", "SHAPE", "DTYPE", "LAYOUT", "COLOR");
+  const auto print = [](const v1::TensorInfo& tensor, const char* direction) {
+    std::cout << absl::StrFormat("%-24s %-4s %-20s %-8s %-7s %s\n", tensor.name(), direction,
+                                 absl::StrCat("[", absl::StrJoin(tensor.shape(), ", "), "]"), tensor.element_type(),
+                                 tensor.layout(), tensor.color_space());
+  };
+  for (const v1::TensorInfo& input : manifest.inputs()) print(input, "IN");
+  for (const v1::TensorInfo& output : manifest.outputs()) print(output, "OUT");
+}
+
+void PrintManifest(const v1::Manifest& manifest) {
+  const v1::Target& target = manifest.configuration().target();
+  std::cout << "Target: " << target.hardware() << "\nVirtual NPU: " << target.virtual_npu() << "\n";
+  std::cout << "Parts: " << absl::StrJoin(manifest.parts(), ", ", [](std::string* out, const v1::Part& part) {
+    absl::StrAppend(out, part.name(), " (", part.nodes(), " nodes)");
+  }) << "\n";
+  std::cout << "Toolchain Version: " << manifest.tool_version() << "\nFormat Version: " << manifest.format_version()
+            << "\nFloat model: sha256 " << manifest.model_digest()
+            << "\nCalibration set: " << manifest.calibration_set().samples() << " samples, sha256 "
+            << manifest.calibration_set().digest() << "\n";
+  for (const v1::OutputPrecision& output : manifest.precision().outputs()) {
+    std::cout << absl::StrFormat("Precision of %s on %d calibration samples: cosine %.4f, SQNR %.2f dB\n",
+                                 output.name(), manifest.precision().samples(), output.cosine_mean(), output.sqnr_db());
+  }
+  for (const v1::FloatNode& node : manifest.float_nodes()) {
+    std::cout << "Float: " << node.name() << " (" << node.op_type() << "): " << node.reason() << "\n";
+  }
+}
+
+absl::Status Info(const InfoOptions& options) {
+  ASSIGN_OR_RETURN(onnx::ModelProto model, LoadModel(options.model, ModelLimits()));
+  const bool is_joint = HasManifest(model);
+  const int64_t opset = OpsetVersion(model);
+  v1::Manifest manifest;
+  if (is_joint) {
+    ASSIGN_OR_RETURN(Joint joint, ReadJoint(options.model));
+    manifest = std::move(joint.manifest);
+  } else {
+    manifest = DescribeFloatModel(std::move(model));
+  }
+  const std::string json = absl::StrCat(ToJson(manifest, /*pretty=*/true), "\n");
+  if (!options.output_json.empty()) RETURN_IF_ERROR(base::WriteFileAtomically(options.output_json, json));
+  if (options.json) {
+    std::cout << json;
+    return absl::OkStatus();
+  }
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(options.model, error);
+  std::cout << "Information of " << std::filesystem::path(options.model).filename().string() << ":\n";
+  PrintTensors(manifest);
+  std::cout << absl::StrFormat("File Size: %.2f MB\nONNX Opset: %d\n", error ? 0 : static_cast<double>(bytes) / 1e6,
+                               opset);
+  if (is_joint) PrintManifest(manifest);
+  return absl::OkStatus();
+}
+
+int InfoAndReport(const InfoOptions& options) {
+  const absl::Status status = Info(options);
+  if (status.ok()) return kExitSuccess;
+  const bool is_users = absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
+  return ReportError(is_users ? WithReason(status, v1::FAILURE_REASON_INVALID_MODEL) : status);
+}
+
+}  // namespace
+
+void AddInfoCommand(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("info", "Show what a .joint or a float model is");
+  auto options = std::make_shared<InfoOptions>();
+  command->add_option("model", options->model, "M.joint or M.onnx")->required();
+  command->add_flag("--json", options->json, "Print the manifest as JSON");
+  command->add_option("--output_json,--output-json", options->output_json, "Write the manifest as JSON to this file");
+  command->footer("Example:\n  joineryc info mobilenetv2.joint");
+  command->callback([options, &exit_code] { exit_code = InfoAndReport(*options); });
+}
+
+}  // namespace joinery::compiler
