@@ -1,0 +1,115 @@
+#include "compiler/frontend/convert_opset.h"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "base/status.h"
+#include "compiler/ir/graph.h"
+#include "onnx/version_converter/convert.h"
+
+namespace joinery::compiler {
+namespace {
+
+// What is larger than this are weights, whose values no conversion looks at.
+constexpr size_t kSmallBytes = 4096;
+
+// The data of large initializers, by name, taken out of a model: the converter copies a model several times.
+class SetAsideWeights {
+ public:
+  explicit SetAsideWeights(onnx::ModelProto& model) {
+    for (onnx::TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
+      if (tensor.raw_data().size() <= kSmallBytes) continue;
+      weights_[tensor.name()] = std::move(*tensor.mutable_raw_data());
+      tensor.mutable_raw_data()->clear();
+    }
+  }
+
+  void PutBack(onnx::ModelProto& model) {
+    for (onnx::TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
+      const auto found = weights_.find(tensor.name());
+      if (found != weights_.end()) *tensor.mutable_raw_data() = std::move(found->second);
+    }
+  }
+
+ private:
+  std::unordered_map<std::string, std::string> weights_;
+};
+
+// The converter looks at the nodes of the main graph only: others must mean the same in both opsets.
+absl::Status CheckNestedNodes(const onnx::GraphProto& graph, int from, int to) {
+  for (const onnx::NodeProto& node : graph.node()) {
+    const onnx::OpSchema* old_schema = onnx::OpSchemaRegistry::Schema(node.op_type(), from, node.domain());
+    const onnx::OpSchema* new_schema = onnx::OpSchemaRegistry::Schema(node.op_type(), to, node.domain());
+    const bool takes_same = old_schema != nullptr && new_schema != nullptr && !new_schema->Deprecated() &&
+                            old_schema->inputs().size() == new_schema->inputs().size() &&
+                            old_schema->attributes().size() == new_schema->attributes().size() &&
+                            node.op_type() != "Softmax" && node.op_type() != "LogSoftmax";
+    if (!takes_same) {
+      return absl::UnimplementedError(absl::StrCat("node ", Describe(node),
+                                                   " is inside another node and differs between opset ", from, " and ",
+                                                   to, "; export the model with opset ", to, " or newer"));
+    }
+    for (const onnx::AttributeProto& attribute : node.attribute()) {
+      if (attribute.has_g()) RETURN_IF_ERROR(CheckNestedNodes(attribute.g(), from, to));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::unordered_map<std::string, std::string> NodeNames(const onnx::GraphProto& graph) {
+  std::unordered_map<std::string, std::string> names;
+  for (const onnx::NodeProto& node : graph.node()) {
+    if (node.output_size() > 0) names[node.output(0)] = node.name();
+  }
+  return names;
+}
+
+bool HaveSameNames(const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& left,
+                   const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& right) {
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [](const auto& one, const auto& other) { return one.name() == other.name(); });
+}
+
+absl::StatusOr<onnx::ModelProto> Convert(const onnx::ModelProto& model, int opset) {
+  try {
+    return onnx::version_conversion::ConvertVersion(model, opset);
+  } catch (const std::exception& error) {
+    return absl::UnimplementedError(absl::StrCat("cannot raise the model from opset ", OpsetVersion(model), " to ",
+                                                 opset, ": ", absl::StrReplaceAll(error.what(), {{"\n", " "}})));
+  }
+}
+
+}  // namespace
+
+absl::Status RaiseOpset(onnx::ModelProto& model, int opset) {
+  const int from = static_cast<int>(OpsetVersion(model));
+  if (from >= opset) return absl::OkStatus();
+  for (const onnx::NodeProto& node : model.graph().node()) {
+    for (const onnx::AttributeProto& attribute : node.attribute()) {
+      if (attribute.has_g()) RETURN_IF_ERROR(CheckNestedNodes(attribute.g(), from, opset));
+    }
+  }
+  SetAsideWeights weights(model);
+  ASSIGN_OR_RETURN(onnx::ModelProto converted, Convert(model, opset));
+  weights.PutBack(converted);
+  if (!HaveSameNames(model.graph().input(), converted.graph().input()) ||
+      !HaveSameNames(model.graph().output(), converted.graph().output())) {
+    return absl::UnimplementedError(absl::StrCat("raising the model from opset ", from, " to ", opset,
+                                                 " loses an input or output; export it with opset ", opset));
+  }
+  // The converter names nodes anew that had no name, and loses some.
+  const std::unordered_map<std::string, std::string> names = NodeNames(model.graph());
+  for (onnx::NodeProto& node : *converted.mutable_graph()->mutable_node()) {
+    if (node.output_size() == 0) continue;
+    if (const auto name = names.find(node.output(0)); name != names.end()) node.set_name(name->second);
+  }
+  model = std::move(converted);
+  return absl::OkStatus();
+}
+
+}  // namespace joinery::compiler

@@ -1,0 +1,55 @@
+#include "compiler/frontend/simplify.h"
+
+#include <memory>
+
+#include "base/status.h"
+#include "compiler/frontend/eliminate_identity.h"
+#include "compiler/frontend/fold_constants.h"
+#include "compiler/frontend/fold_gemm_scale.h"
+#include "compiler/frontend/fuse_batch_norm.h"
+#include "compiler/frontend/fuse_pad.h"
+#include "compiler/frontend/infer_shapes.h"
+#include "compiler/frontend/inline_if.h"
+#include "compiler/pass.h"
+
+namespace joinery::compiler {
+namespace {
+
+// Every rewrite makes a graph simpler, so an end is certain; this only bounds how long a strange graph may take.
+constexpr int kMaxRounds = 50;
+
+std::vector<std::unique_ptr<Pass>> AllPasses() {
+  std::vector<std::unique_ptr<Pass>> passes;
+  passes.push_back(std::make_unique<FoldConstants>());
+  passes.push_back(std::make_unique<InlineIf>());
+  passes.push_back(std::make_unique<EliminateIdentity>());
+  passes.push_back(std::make_unique<FuseBatchNorm>());
+  passes.push_back(std::make_unique<FoldGemmScale>());
+  passes.push_back(std::make_unique<FusePad>());
+  return passes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PassReport>> Simplify(Graph& graph) {
+  const std::vector<std::unique_ptr<Pass>> passes = AllPasses();
+  std::vector<PassReport> reports;
+  for (const auto& pass : passes) reports.push_back({std::string(pass->name()), 0});
+  for (int round = 0; round < kMaxRounds; ++round) {
+    graph.RemoveDeadNodes();
+    int rewrites = 0;
+    for (size_t i = 0; i < passes.size(); ++i) {
+      const absl::StatusOr<int> done = passes[i]->Run(graph);
+      if (!done.ok()) return base::Annotate(done.status(), reports[i].pass);
+      if (*done == 0) continue;
+      RETURN_IF_ERROR(base::Annotate(InferShapes(graph.mutable_model()), "after " + reports[i].pass));
+      graph.Invalidate();
+      reports[i].rewrites += *done;
+      rewrites += *done;
+    }
+    if (rewrites == 0) break;
+  }
+  return reports;
+}
+
+}  // namespace joinery::compiler
