@@ -1,0 +1,13 @@
+// PNG by libpng.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "compiler/calibration/image.h"
+
+namespace joinery::compiler {
+
+// See DecodeImage. The error does not say which image.
+absl::StatusOr<Image> DecodePng(absl::string_view bytes);
+
+}  // namespace joinery::compiler

@@ -1,0 +1,172 @@
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/text_format.h>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/configuration/preprocessing.h"
+#include "compiler/configuration/pulsar_fields.h"
+#include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/configuration/tensor_conf.h"
+
+namespace joinery::compiler {
+namespace {
+
+using ::google::protobuf::FieldDescriptor;
+using ::google::protobuf::Message;
+using ::google::protobuf::TextFormat;
+using ::joinery::v1::pulsar::DatasetConf;
+using ::joinery::v1::pulsar::DataType;
+using ::joinery::v1::pulsar::InputConfItem;
+using ::joinery::v1::pulsar::JoineryConf;
+using ::joinery::v1::pulsar::PulsarConf;
+using ::joinery::v1::pulsar::PulsarConfiguration;
+using ::joinery::v1::pulsar::TensorConf;
+
+void WriteTarget(const v1::Target& target, PulsarConfiguration& result) {
+  PulsarConf& conf = *result.mutable_pulsar_conf();
+  PulsarConf::VirtualNpu ax630 = PulsarConf::VIRTUAL_NPU_MODE_AUTO;
+  PulsarConf::Ax620VirtualNpu ax620 = PulsarConf::AX620_VIRTUAL_NPU_MODE_AUTO;
+  auto hardware = PulsarConfiguration::TARGET_HARDWARE_UNSPECIFIED;
+  if (target.hardware() == "AX630") {
+    hardware = PulsarConfiguration::TARGET_HARDWARE_AX630;
+    PulsarConf::VirtualNpu_Parse(absl::StrCat("VIRTUAL_NPU_MODE_", target.virtual_npu()), &ax630);
+  } else if (target.hardware() == "AX620") {
+    hardware = PulsarConfiguration::TARGET_HARDWARE_AX620;
+    PulsarConf::Ax620VirtualNpu_Parse(absl::StrCat("AX620_VIRTUAL_NPU_MODE_", target.virtual_npu()), &ax620);
+  }
+  result.set_target_hardware(hardware);
+  conf.set_virtual_npu(ax630);
+  conf.set_ax620_virtual_npu(ax620);
+}
+
+DataType::Enum ToDataType(v1::ElementType element_type) {
+  if (element_type == v1::ELEMENT_TYPE_UINT8) return DataType::UINT8;
+  return element_type == v1::ELEMENT_TYPE_FLOAT32 ? DataType::FLOAT32 : DataType::DATA_TYPE_UNKNOWN;
+}
+
+// One conf for each input instead of all that are about several or under the older name.
+void WriteTensorConfs(const PulsarConfiguration& source, const v1::InputConfiguration& input,
+                      PulsarConfiguration& result) {
+  TensorConf& model = *result.add_src_input_tensors();
+  model = SourceTensorConf(source, input.name());
+  model.set_color_space(FromColorSpace(input.model_color_space()));
+  model.set_tensor_layout(FromLayout(input.model_layout()));
+  TensorConf& deployed = *result.add_dst_input_tensors();
+  deployed = DeployedTensorConf(source, input.name());
+  deployed.set_color_space(FromColorSpace(input.color_space()));
+  deployed.set_tensor_layout(FromLayout(input.layout()));
+  deployed.set_data_type(ToDataType(input.element_type()));
+}
+
+InputConfItem MakeItem(const v1::InputConfiguration& input) {
+  InputConfItem item;
+  item.mutable_selector()->set_op_name(input.name());
+  item.mutable_attributes()->set_type(ToDataType(input.element_type()));
+  for (const v1::PreprocessingStep& step : input.preprocessing()) {
+    *item.mutable_attributes()->add_input_modifications() = FromPreprocessingStep(step);
+  }
+  return item;
+}
+
+void WriteInputs(const PulsarConfiguration& source, const v1::BuildConfiguration& configuration,
+                 PulsarConfiguration& result) {
+  result.clear_input_tensors();
+  result.clear_output_tensors();
+  result.clear_src_input_tensors();
+  result.clear_dst_input_tensors();
+  auto& operators = *result.mutable_neuwizard_conf()->mutable_operator_conf();
+  operators.clear_input_conf_items();
+  for (const v1::InputConfiguration& input : configuration.inputs()) {
+    WriteTensorConfs(source, input, result);
+    *operators.add_input_conf_items() = MakeItem(input);
+  }
+}
+
+void WriteCalibration(const v1::Calibration& calibration, PulsarConfiguration& result) {
+  DatasetConf& dataset = *result.mutable_neuwizard_conf()->mutable_dataset_conf_calibration();
+  dataset.set_size(calibration.max_samples());
+  dataset.set_observer_method(calibration.range_method() == v1::RANGE_METHOD_MIN_MAX
+                                  ? DatasetConf::OBSVR_METHOD_MIN_MAX
+                                  : DatasetConf::OBSVR_METHOD_MSE_CLIPPING);
+  dataset.set_calibration_strategy(calibration.weight_granularity() == v1::WEIGHT_GRANULARITY_PER_TENSOR
+                                       ? DatasetConf::CALIB_STRATEGY_PER_TENSOR
+                                       : DatasetConf::CALIB_STRATEGY_PER_CHANNEL);
+  auto fit = JoineryConf::IMAGE_FIT_COVER;
+  if (calibration.image_fit() == v1::IMAGE_FIT_STRETCH) fit = JoineryConf::IMAGE_FIT_STRETCH;
+  if (calibration.image_fit() == v1::IMAGE_FIT_LETTERBOX) fit = JoineryConf::IMAGE_FIT_LETTERBOX;
+  result.mutable_joinery_conf()->set_image_fit(fit);
+}
+
+// Protobuf's text form, except that fields that matter are written out even where they have their default, which
+// protobuf's own printer never does.
+class Printer {
+ public:
+  void PrintMessage(const Message& message, const std::string& path, const std::string& indent) {
+    const auto* descriptor = message.GetDescriptor();
+    for (int i = 0; i < descriptor->field_count(); ++i) {
+      PrintField(message, *descriptor->field(i), absl::StrCat(path, descriptor->field(i)->name()), indent);
+    }
+  }
+
+  std::string TakeText() { return std::move(text_); }
+
+ private:
+  void PrintField(const Message& message, const FieldDescriptor& field, const std::string& path,
+                  const std::string& indent) {
+    const auto* reflection = message.GetReflection();
+    if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return PrintScalars(message, field, path, indent);
+    if (!field.is_repeated()) {
+      if (reflection->HasField(message, &field))
+        PrintBlock(reflection->GetMessage(message, &field), field, path, indent);
+      return;
+    }
+    for (int i = 0; i < reflection->FieldSize(message, &field); ++i) {
+      PrintBlock(reflection->GetRepeatedMessage(message, &field, i), field, path, indent);
+    }
+  }
+
+  void PrintBlock(const Message& block, const FieldDescriptor& field, const std::string& path,
+                  const std::string& indent) {
+    absl::StrAppend(&text_, indent, field.name(), " {\n");
+    PrintMessage(block, path + ".", indent + "  ");
+    absl::StrAppend(&text_, indent, "}\n");
+  }
+
+  void PrintScalars(const Message& message, const FieldDescriptor& field, const std::string& path,
+                    const std::string& indent) {
+    const auto* reflection = message.GetReflection();
+    if (!field.is_repeated()) {
+      const bool say_default = IsActedOn(path) && field.cpp_type() != FieldDescriptor::CPPTYPE_STRING;
+      if (!reflection->HasField(message, &field) && !say_default) return;
+      absl::StrAppend(&text_, indent, field.name(), ": ", Value(message, field, -1), "\n");
+      return;
+    }
+    const int count = reflection->FieldSize(message, &field);
+    if (count == 0) return;
+    absl::StrAppend(&text_, indent, field.name(), ": ", count == 1 ? "" : "[");
+    for (int i = 0; i < count; ++i) absl::StrAppend(&text_, i == 0 ? "" : ", ", Value(message, field, i));
+    absl::StrAppend(&text_, count == 1 ? "\n" : "]\n");
+  }
+
+  static std::string Value(const Message& message, const FieldDescriptor& field, int index) {
+    std::string value;
+    TextFormat::PrintFieldValueToString(message, &field, index, &value);
+    return value;
+  }
+
+  std::string text_;
+};
+
+}  // namespace
+
+std::string FormatPulsar(const PulsarConfiguration& source, const v1::BuildConfiguration& configuration) {
+  PulsarConfiguration result = source;
+  WriteTarget(configuration.target(), result);
+  WriteInputs(source, configuration, result);
+  WriteCalibration(configuration.calibration(), result);
+  Printer printer;
+  printer.PrintMessage(result, "", "");
+  return printer.TakeText();
+}
+
+}  // namespace joinery::compiler

@@ -1,0 +1,197 @@
+#include "compiler/configuration/pulsar_fields.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/text_format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+
+namespace joinery::compiler {
+namespace {
+
+using ::google::protobuf::FieldDescriptor;
+using ::google::protobuf::Message;
+using ::google::protobuf::TextFormat;
+
+// Leaves only. Paths of files are acted on by the program, everything else by TranslatePulsar.
+constexpr absl::string_view kActedOn[] = {
+    "input_path",
+    "input_type",
+    "output_path",
+    "output_type",
+    "target_hardware",
+    "input_tensors.tensor_name",
+    "input_tensors.color_space",
+    "input_tensors.tensor_layout",
+    "output_tensors.tensor_name",
+    "output_tensors.color_space",
+    "output_tensors.data_type",
+    "output_tensors.tensor_layout",
+    "src_input_tensors.tensor_name",
+    "src_input_tensors.color_space",
+    "src_input_tensors.tensor_layout",
+    "src_output_tensors.tensor_name",
+    "dst_input_tensors.tensor_name",
+    "dst_input_tensors.color_space",
+    "dst_input_tensors.data_type",
+    "dst_input_tensors.tensor_layout",
+    "dst_output_tensors.tensor_name",
+    "neuwizard_conf.operator_conf.input_conf_items.selector.op_name",
+    "neuwizard_conf.operator_conf.input_conf_items.selector.op_name_regex",
+    "neuwizard_conf.operator_conf.input_conf_items.attributes.type",
+    "neuwizard_conf.operator_conf.input_conf_items.attributes.input_modifications.affine_preprocess.slope",
+    "neuwizard_conf.operator_conf.input_conf_items.attributes.input_modifications.affine_preprocess.slope_divisor",
+    "neuwizard_conf.operator_conf.input_conf_items.attributes.input_modifications.affine_preprocess.bias",
+    "neuwizard_conf.operator_conf.input_conf_items.attributes.input_modifications.affine_preprocess.bias_divisor",
+    "neuwizard_conf.operator_conf.input_conf_items.attributes.input_modifications.input_normalization.mean",
+    "neuwizard_conf.operator_conf.input_conf_items.attributes.input_modifications.input_normalization.std",
+    "neuwizard_conf.dataset_conf_calibration.path",
+    "neuwizard_conf.dataset_conf_calibration.type",
+    "neuwizard_conf.dataset_conf_calibration.size",
+    "neuwizard_conf.dataset_conf_calibration.calibration_strategy",
+    "neuwizard_conf.dataset_conf_calibration.observer_method",
+    "pulsar_conf.virtual_npu",
+    "pulsar_conf.ax620_virtual_npu",
+    "joinery_conf.image_fit",
+};
+
+// A field, or a block with all that is in it.
+struct IgnoredField {
+  absl::string_view path;
+  // "would ..."
+  absl::string_view meaning;
+  // "instead ..."
+  absl::string_view instead;
+  // The value that asks for what happens anyway; empty if there is none.
+  absl::string_view harmless = "";
+};
+
+constexpr absl::string_view kStandardMeaning = "choose how YUV becomes RGB";
+constexpr absl::string_view kStandardInstead = "inputs are RGB, BGR or grey, and no YUV is read";
+constexpr absl::string_view kStepMeaning = "fix the scale of the quantized tensor";
+constexpr absl::string_view kStepInstead =
+    "calibration finds the scales inside, and an input takes its bytes as they are";
+constexpr absl::string_view kOutputInstead = "outputs stay as the float model has them: float32, same layout";
+
+constexpr IgnoredField kIgnored[] = {
+    {"enable_progress_bar", "show a progress bar", "the program decides by where its output goes"},
+    {"input_tensors.data_type", "tell the type the float model takes", "the model itself tells it", "FLOAT32"},
+    {"input_tensors.quantization_value", kStepMeaning, kStepInstead},
+    {"input_tensors.color_standard", kStandardMeaning, kStandardInstead},
+    {"output_tensors.quantization_value", kStepMeaning, kStepInstead},
+    {"output_tensors.color_standard", kStandardMeaning, kStandardInstead},
+    {"src_input_tensors.data_type", "tell the type the float model takes", "the model itself tells it", "FLOAT32"},
+    {"src_input_tensors.quantization_value", kStepMeaning, kStepInstead},
+    {"src_input_tensors.color_standard", kStandardMeaning, kStandardInstead},
+    {"src_output_tensors.color_space", "tell the colours the float model gives", kOutputInstead},
+    {"src_output_tensors.data_type", "tell the type the float model gives", "the model itself tells it", "FLOAT32"},
+    {"src_output_tensors.quantization_value", kStepMeaning, kOutputInstead},
+    {"src_output_tensors.color_standard", kStandardMeaning, kOutputInstead},
+    {"src_output_tensors.tensor_layout", "tell the layout the float model gives", kOutputInstead},
+    {"dst_input_tensors.quantization_value", kStepMeaning, kStepInstead},
+    {"dst_input_tensors.color_standard", kStandardMeaning, kStandardInstead},
+    {"dst_output_tensors.color_space", "convert the colours of an output", kOutputInstead},
+    {"dst_output_tensors.data_type", "convert an output to this type", kOutputInstead, "FLOAT32"},
+    {"dst_output_tensors.quantization_value", kStepMeaning, kOutputInstead},
+    {"dst_output_tensors.color_standard", kStandardMeaning, kOutputInstead},
+    {"dst_output_tensors.tensor_layout", "give outputs in this layout", kOutputInstead},
+    {"cpu_backend_settings", "choose what runs operators outside the NPU",
+     "every operator is in the one ONNX graph, and what runs the artifact decides"},
+    {"neuwizard_conf.operator_conf.output_conf_items", "append steps to an output", kOutputInstead},
+    {"neuwizard_conf.operator_conf.operator_conf_items", "choose the precision of single operators",
+     "every quantized operator has uint8 activations and int8 weights"},
+    {"neuwizard_conf.dataset_conf_calibration.batch_size", "calibrate so many samples at a time",
+     "samples are taken one by one, which gives the same result"},
+    {"neuwizard_conf.dataset_conf_calibration.dataset_conf_items", "give each input an archive of its own",
+     "the one calibration set serves the model's only picture input"},
+    {"neuwizard_conf.dataset_conf_calibration.dataset_output_type", "choose the colours calibration photos are read in",
+     "they are read in the colours of the deployed input"},
+    {"neuwizard_conf.dataset_conf_error_measurement", "measure the error on this data set",
+     "the error is measured on the calibration set"},
+    {"neuwizard_conf.evaluation_conf", "compare float and quantized layers",
+     "the build compares the outputs; `joineryc run` compares more"},
+    {"neuwizard_conf.task_conf", "search the number of bits for each operator", "every operator is 8-bit"},
+    {"pulsar_conf.batch_size_option", "choose a static or dynamic batch",
+     "the artifact has the batch size of the float model", "BSO_STATIC"},
+    {"pulsar_conf.batch_size", "compile for this batch size", "the artifact has the batch size of the float model",
+     "1"},
+    {"pulsar_conf.output_dir", "be the folder for what the build leaves beside the artifact",
+     "nothing is left beside the artifact"},
+    {"pulsar_conf.debug", "keep what the build makes on its way", "nothing of it is kept"},
+};
+
+const IgnoredField* FindIgnored(absl::string_view path) {
+  const auto* found = std::find_if(std::begin(kIgnored), std::end(kIgnored),
+                                   [&](const IgnoredField& field) { return field.path == path; });
+  return found == std::end(kIgnored) ? nullptr : found;
+}
+
+// Walks all set fields of one configuration.
+class Walk {
+ public:
+  void VisitMessage(const Message& message, const std::string& schema_path, const std::string& shown_path) {
+    std::vector<const FieldDescriptor*> fields;
+    message.GetReflection()->ListFields(message, &fields);
+    for (const FieldDescriptor* field : fields) VisitField(message, *field, schema_path, shown_path);
+  }
+
+  std::vector<std::string> TakeSentences() { return std::move(sentences_); }
+
+ private:
+  void VisitField(const Message& message, const FieldDescriptor& field, const std::string& schema_prefix,
+                  const std::string& shown_prefix) {
+    const std::string schema_path = absl::StrCat(schema_prefix, field.name());
+    const std::string shown_path = absl::StrCat(shown_prefix, field.name());
+    if (!field.is_repeated()) return VisitValue(message, field, -1, schema_path, shown_path);
+    const int count = message.GetReflection()->FieldSize(message, &field);
+    for (int i = 0; i < count; ++i) {
+      VisitValue(message, field, i, schema_path, absl::StrCat(shown_path, "[", i, "]"));
+    }
+  }
+
+  // `index` is -1 for what is not repeated.
+  void VisitValue(const Message& message, const FieldDescriptor& field, int index, const std::string& schema_path,
+                  const std::string& shown_path) {
+    const IgnoredField* ignored = FindIgnored(schema_path);
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      if (ignored != nullptr) return Report(shown_path, ignored);
+      const auto* reflection = message.GetReflection();
+      const Message& child =
+          index < 0 ? reflection->GetMessage(message, &field) : reflection->GetRepeatedMessage(message, &field, index);
+      return VisitMessage(child, schema_path + ".", shown_path + ".");
+    }
+    if (IsActedOn(schema_path)) return;
+    std::string value;
+    TextFormat::PrintFieldValueToString(message, &field, index, &value);
+    if (ignored != nullptr && ignored->harmless == value) return;
+    Report(absl::StrCat(shown_path, ": ", value), ignored);
+  }
+
+  void Report(const std::string& what, const IgnoredField* ignored) {
+    if (ignored == nullptr) {
+      sentences_.push_back(absl::StrCat(what, " is not acted on by this version and has no effect"));
+      return;
+    }
+    sentences_.push_back(absl::StrCat(what, " is not acted on by this version: it would ", ignored->meaning,
+                                      "; instead, ", ignored->instead));
+  }
+
+  std::vector<std::string> sentences_;
+};
+
+}  // namespace
+
+bool IsActedOn(absl::string_view path) {
+  return std::find(std::begin(kActedOn), std::end(kActedOn), path) != std::end(kActedOn);
+}
+
+std::vector<std::string> DescribeIgnoredFields(const v1::pulsar::PulsarConfiguration& configuration) {
+  Walk walk;
+  walk.VisitMessage(configuration, "", "");
+  return walk.TakeSentences();
+}
+
+}  // namespace joinery::compiler

@@ -1,0 +1,183 @@
+#include "compiler/configuration/pulsar_prototxt.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "compiler/configuration/nearest_name.h"
+
+namespace joinery::compiler {
+namespace {
+
+using ::google::protobuf::Descriptor;
+using ::google::protobuf::FieldDescriptor;
+using ::joinery::v1::pulsar::PulsarConfiguration;
+
+constexpr size_t kMaxTextSize = size_t{1} << 20;
+constexpr int kMaxDepth = 32;
+
+// Protobuf's tokenizer counts a tab as going on to the next multiple of this.
+constexpr int kTabWidth = 8;
+
+struct ParseError {
+  // From 0; -1 if the error is nowhere in particular.
+  int line = -1;
+  int column = 0;
+  std::string message;
+};
+
+// Keeps the first error: what follows it is often only its consequence.
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
+    if (!error_) error_ = ParseError{line, column, message};
+  }
+  const std::optional<ParseError>& error() const { return error_; }
+
+ private:
+  std::optional<ParseError> error_;
+};
+
+// Where in `text` the tokenizer's line and column are.
+size_t OffsetOf(absl::string_view text, int line, int column) {
+  size_t offset = 0;
+  for (int i = 0; i < line; ++i) {
+    const size_t end = text.find('\n', offset);
+    if (end == absl::string_view::npos) return text.size();
+    offset = end + 1;
+  }
+  int reached = 0;
+  while (reached < column && offset < text.size() && text[offset] != '\n') {
+    reached += text[offset] == '\t' ? kTabWidth - reached % kTabWidth : 1;
+    ++offset;
+  }
+  return offset;
+}
+
+std::string Position(absl::string_view file_name, absl::string_view text, size_t offset) {
+  const absl::string_view before = text.substr(0, offset);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const size_t last_line = before.rfind('\n');
+  const size_t column = last_line == absl::string_view::npos ? offset + 1 : offset - last_line;
+  return absl::StrCat(file_name, ":", line, ":", column, ": ");
+}
+
+void CollectEnumValues(const Descriptor* message, absl::string_view field_name, std::set<const Descriptor*>& seen,
+                       std::vector<std::string>& values) {
+  if (!seen.insert(message).second) return;
+  for (int i = 0; i < message->field_count(); ++i) {
+    const FieldDescriptor* field = message->field(i);
+    if (field->message_type() != nullptr) CollectEnumValues(field->message_type(), field_name, seen, values);
+    if (field->enum_type() == nullptr || field->name() != std::string(field_name)) continue;
+    for (int j = 0; j < field->enum_type()->value_count(); ++j) values.push_back(field->enum_type()->value(j)->name());
+  }
+}
+
+// Protobuf says which field has the unknown value, but not in which message: all fields of that name are considered.
+std::vector<std::string> ValuesOfEnumFields(absl::string_view field_name) {
+  std::set<const Descriptor*> seen;
+  std::vector<std::string> values;
+  CollectEnumValues(PulsarConfiguration::descriptor(), field_name, seen, values);
+  return values;
+}
+
+std::vector<std::string> FieldNames(const std::string& message_name) {
+  std::vector<std::string> names;
+  const Descriptor* message = PulsarConfiguration::descriptor()->file()->pool()->FindMessageTypeByName(message_name);
+  for (int i = 0; message != nullptr && i < message->field_count(); ++i) names.push_back(message->field(i)->name());
+  return names;
+}
+
+// The pieces of `message` within double quotes.
+std::vector<std::string> Quoted(absl::string_view message) {
+  const std::vector<std::string> pieces = absl::StrSplit(message, '"');
+  std::vector<std::string> quoted;
+  for (size_t i = 1; i < pieces.size(); i += 2) quoted.push_back(pieces[i]);
+  return quoted;
+}
+
+// What a person is told, and the word in the text it is about (empty if none).
+struct Explanation {
+  std::string message;
+  std::string culprit;
+};
+
+Explanation Explain(const std::string& message) {
+  const std::vector<std::string> quoted = Quoted(message);
+  if (quoted.size() == 2 && absl::StrContains(message, "has no field named")) {
+    const std::string block = quoted[0].substr(quoted[0].rfind('.') + 1);
+    return {absl::StrCat("there is no field \"", quoted[1], "\" in ", block, "; ",
+                         SuggestName(quoted[1], FieldNames(quoted[0]))),
+            quoted[1]};
+  }
+  if (quoted.size() == 2 && absl::StrContains(message, "Unknown enumeration value")) {
+    return {absl::StrCat("\"", quoted[0], "\" is no value of ", quoted[1], "; ",
+                         SuggestName(quoted[0], ValuesOfEnumFields(quoted[1]))),
+            quoted[0]};
+  }
+  return {message, ""};
+}
+
+absl::Status ErrorStatus(absl::string_view text, absl::string_view file_name, const ParseError& error) {
+  const Explanation explanation = Explain(error.message);
+  size_t offset = error.line < 0 ? 0 : OffsetOf(text, error.line, error.column);
+  // Protobuf notices after it has read the word: go back to where it stands.
+  if (!explanation.culprit.empty()) {
+    const size_t found = text.rfind(explanation.culprit, offset);
+    if (found != absl::string_view::npos) offset = found;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(Position(file_name, text, offset), explanation.message));
+}
+
+// How many bytes follow `lead` in a UTF-8 character; -1 if it begins none.
+int ContinuationBytes(unsigned char lead) {
+  if (lead < 0x80) return 0;
+  if (lead >= 0xc2 && lead <= 0xdf) return 1;
+  if (lead >= 0xe0 && lead <= 0xef) return 2;
+  return lead >= 0xf0 && lead <= 0xf4 ? 3 : -1;
+}
+
+// The first byte that is not plain text: a control character, or no UTF-8. npos if there is none.
+size_t FindNoText(absl::string_view text) {
+  int expected = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool continues = (byte & 0xc0) == 0x80;
+    if (continues != (expected > 0)) return i;
+    if (continues) {
+      --expected;
+      continue;
+    }
+    const bool control = (byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') || byte == 0x7f;
+    expected = ContinuationBytes(byte);
+    if (control || expected < 0) return i;
+  }
+  return expected > 0 ? text.size() - 1 : absl::string_view::npos;
+}
+
+}  // namespace
+
+absl::StatusOr<PulsarConfiguration> ParsePulsarPrototxt(absl::string_view text, absl::string_view file_name) {
+  if (text.size() > kMaxTextSize) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_name, ": ", text.size(), " bytes are no configuration: the limit is ", kMaxTextSize));
+  }
+  if (const size_t offset = FindNoText(text); offset != absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Position(file_name, text, offset), "this byte is not text: is this the right file?"));
+  }
+  FirstError first_error;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&first_error);
+  parser.SetRecursionLimit(kMaxDepth);
+  PulsarConfiguration configuration;
+  if (parser.ParseFromString(std::string(text), &configuration)) return configuration;
+  return ErrorStatus(text, file_name, first_error.error().value_or(ParseError{-1, 0, "not a prototxt"}));
+}
+
+}  // namespace joinery::compiler

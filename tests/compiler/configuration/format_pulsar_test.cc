@@ -1,0 +1,133 @@
+#include <google/protobuf/util/message_differencer.h>
+
+#include "tests/compiler/configuration/builders.h"
+#include "tests/testing/status_matchers.h"
+
+namespace joinery::compiler {
+namespace {
+
+using ::google::protobuf::util::MessageDifferencer;
+
+constexpr char kGuideInFull[] = R"(input_type: INPUT_TYPE_ONNX
+output_type: OUTPUT_TYPE_JOINT
+target_hardware: TARGET_HARDWARE_AX620
+src_input_tensors {
+  tensor_name: "input.1"
+  color_space: TENSOR_COLOR_SPACE_RGB
+  tensor_layout: NCHW
+}
+dst_input_tensors {
+  tensor_name: "input.1"
+  color_space: TENSOR_COLOR_SPACE_RGB
+  data_type: UINT8
+  tensor_layout: NHWC
+}
+dst_output_tensors {
+  tensor_layout: NHWC
+}
+cpu_backend_settings {
+  onnx_setting {
+    mode: DISABLED
+  }
+  axe_setting {
+    mode: ENABLED
+    axe_param {
+      optimize_slim_model: true
+    }
+  }
+}
+neuwizard_conf {
+  operator_conf {
+    input_conf_items {
+      selector {
+        op_name: "input.1"
+      }
+      attributes {
+        type: UINT8
+        input_modifications {
+          affine_preprocess {
+            slope: 0.003921569
+            slope_divisor: 1
+            bias: 0
+            bias_divisor: 1
+          }
+        }
+        input_modifications {
+          input_normalization {
+            mean: [0.485, 0.456, 0.406]
+            std: [0.229, 0.224, 0.225]
+          }
+        }
+      }
+    }
+  }
+  dataset_conf_calibration {
+    path: "calib.tar"
+    type: DATASET_TYPE_TAR
+    size: 256
+    batch_size: 1
+    calibration_strategy: CALIB_STRATEGY_PER_CHANNEL
+    observer_method: OBSVR_METHOD_MSE_CLIPPING
+  }
+}
+pulsar_conf {
+  virtual_npu: VIRTUAL_NPU_MODE_AUTO
+  ax620_virtual_npu: AX620_VIRTUAL_NPU_MODE_111
+  batch_size: 1
+}
+joinery_conf {
+  image_fit: IMAGE_FIT_COVER
+}
+)";
+
+TEST(FormatPulsarTest, TheGuidesExampleInFull) {
+  const v1::pulsar::PulsarConfiguration source = Parse(kGuide);
+  ASSERT_OK_AND_ASSIGN(const Translation translation, TranslatePulsar(source, {Picture()}));
+  EXPECT_EQ(FormatPulsar(source, translation.configuration), kGuideInFull);
+}
+
+struct RoundTrip {
+  std::string name;
+  std::string text;
+  std::vector<ModelInput> inputs;
+};
+
+class RoundTripTest : public ::testing::TestWithParam<RoundTrip> {};
+
+TEST_P(RoundTripTest, TranslatesToTheSameAndWritesTheSame) {
+  const v1::pulsar::PulsarConfiguration source = Parse(GetParam().text);
+  ASSERT_OK_AND_ASSIGN(const Translation first, TranslatePulsar(source, GetParam().inputs));
+  const std::string text = FormatPulsar(source, first.configuration);
+  const v1::pulsar::PulsarConfiguration full = Parse(text);
+  ASSERT_OK_AND_ASSIGN(const Translation second, TranslatePulsar(full, GetParam().inputs));
+  EXPECT_TRUE(MessageDifferencer::Equals(first.configuration, second.configuration)) << text;
+  EXPECT_EQ(FormatPulsar(full, second.configuration), text);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , RoundTripTest,
+    ::testing::ValuesIn<RoundTrip>({
+        {"Guide", kGuide, {Picture()}},
+        {"Empty", "", {Picture()}},
+        {"NoInputs", "", {}},
+        {"LegacyNames",
+         "input_tensors { color_space: TENSOR_COLOR_SPACE_RGB } output_tensors { data_type: FLOAT32 }",
+         {Picture("a"), Picture("b")}},
+        {"SeveralKindsOfInput",
+         R"(target_hardware: TARGET_HARDWARE_AX630
+            src_input_tensors { tensor_layout: NHWC tensor_name: "image" }
+            dst_input_tensors { tensor_name: "image" tensor_layout: NCHW }
+            dst_input_tensors { tensor_name: "state" data_type: UINT8 }
+            neuwizard_conf {
+              operator_conf { input_conf_items { selector { op_name: "image" } attributes {
+                input_modifications { affine_preprocess { slope: [0.1, 0.2, 0.3] slope_divisor: 3 bias_divisor: 7 } } } } }
+              dataset_conf_calibration {
+                size: 3 observer_method: OBSVR_METHOD_MIN_MAX calibration_strategy: CALIB_STRATEGY_PER_TENSOR } }
+            pulsar_conf { virtual_npu: VIRTUAL_NPU_MODE_312 }
+            joinery_conf { image_fit: IMAGE_FIT_STRETCH })",
+         {{"image", kFloat, {1, 3, 5, 3}}, {"state", kFloat, {2, 64}}, {"quote\"d\n", kInt64, {}}}},
+    }),
+    [](const auto& test) { return test.param.name; });
+
+}  // namespace
+}  // namespace joinery::compiler
