@@ -118,6 +118,8 @@ start_worker() {
   current_log=""
   "$BIN/joinery-worker" --server "$server" >"$WORK/joinery-worker.log" 2>&1 </dev/null &
   worker_pid=$!
+  sleep 0.5  # Long enough for one that cannot start to say so; without a worker the job would wait for ever.
+  kill -0 "$worker_pid" 2>/dev/null || { wait "$worker_pid" || exit $?; exit 1; }
 }
 
 say "Joinery demo; results go to $OUTPUT"
@@ -129,7 +131,7 @@ step "make mobilenetv2.onnx and calib.tar (96 cuts of 12 photos)" prepare
 
 start_server
 start_worker
-say "joineryd listens on $server, one joinery-worker is connected to it"
+say "joineryd listens on $server; joinery-worker is started"
 
 cd "$OUTPUT"
 rm -rf mobilenetv2.joint report.json gt
