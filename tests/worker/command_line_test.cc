@@ -1,0 +1,72 @@
+#include "worker/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace joinery::worker {
+namespace {
+
+CommandLine Parse(std::vector<const char*> words, std::map<std::string, std::string> environment = {}) {
+  words.insert(words.begin(), "joinery-worker");
+  const Surroundings surroundings{.environment = [&](const char* name) { return environment[name]; },
+                                  .host_name = "host",
+                                  .process_id = 42,
+                                  .program_folder = "/opt/joinery/bin"};
+  return ParseCommandLine(static_cast<int>(words.size()), words.data(), surroundings);
+}
+
+TEST(CommandLineTest, DefaultsNeedOnlyAHome) {
+  const CommandLine line = Parse({}, {{"HOME", "/home/me"}});
+  ASSERT_TRUE(line.settings.has_value());
+  EXPECT_EQ(line.settings->server, "127.0.0.1:7420");
+  EXPECT_EQ(line.settings->name, "host-42");
+  EXPECT_EQ(line.settings->compiler, "/opt/joinery/bin/joineryc");
+  EXPECT_EQ(line.settings->cache_folder, "/home/me/.cache/joinery/worker");
+  EXPECT_EQ(line.settings->work_folder, "/home/me/.cache/joinery/work");
+  EXPECT_EQ(line.settings->cache_bytes, int64_t{20} << 30);
+  EXPECT_EQ(line.settings->memory_bytes, int64_t{8} << 30);
+  EXPECT_EQ(line.settings->time_limit, absl::Minutes(30));
+}
+
+TEST(CommandLineTest, TheEnvironmentIsHeededAndOptionsGoBeforeIt) {
+  const std::map<std::string, std::string> environment = {{"JOINERY_SERVER", "a:1"}, {"XDG_CACHE_HOME", "/x"}};
+  EXPECT_EQ(Parse({}, environment).settings->server, "a:1");
+  EXPECT_EQ(Parse({}, environment).settings->cache_folder, "/x/joinery/worker");
+  EXPECT_EQ(Parse({"--server", "b:2"}, environment).settings->server, "b:2");
+}
+
+TEST(CommandLineTest, SizesAndTimesHaveUnits) {
+  const CommandLine line =
+      Parse({"--cache-size=1MiB", "--memory-limit", "0", "--time-limit", "90s", "--cache-dir=/c", "--work-dir=/w"});
+  ASSERT_TRUE(line.settings.has_value());
+  EXPECT_EQ(line.settings->cache_bytes, 1 << 20);
+  EXPECT_EQ(line.settings->memory_bytes, 0);
+  EXPECT_EQ(line.settings->time_limit, absl::Seconds(90));
+}
+
+TEST(CommandLineTest, MistakesAreUsageErrors) {
+  const std::map<std::string, std::string> home = {{"HOME", "/home/me"}};
+  for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{{"--cache-size=much"},
+                                                                                     {"--time-limit=-1s"},
+                                                                                     {"--time-limit=30"},
+                                                                                     {"--name="},
+                                                                                     {"--log-level=loud"},
+                                                                                     {"--no-such-option"},
+                                                                                     {"extra"}}) {
+    const CommandLine line = Parse(words, home);
+    EXPECT_FALSE(line.settings.has_value()) << words[0];
+    EXPECT_EQ(line.exit_code, 2) << words[0];
+  }
+  EXPECT_EQ(Parse({}).exit_code, 2);  // No home, no folders named.
+}
+
+TEST(CommandLineTest, HelpAndVersionEndWithZero) {
+  EXPECT_EQ(Parse({"--help"}).exit_code, 0);
+  EXPECT_EQ(Parse({"--version"}).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace joinery::worker

@@ -1,0 +1,216 @@
+// Stands in for joineryc: takes its command line, and does what the first word of the configuration file says. What it
+// can do is the table at the end.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+struct Arguments {
+  std::map<std::string, std::string> options;
+  std::string configuration;
+};
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void Tell(const std::string& line) {
+  const std::string text = line + "\n";
+  if (write(3, text.data(), text.size()) < 0) _exit(99);
+}
+
+void Log(const std::string& text) { Tell(R"({"log":{"level":"LOG_LEVEL_INFO","text":")" + text + R"("}})"); }
+
+[[noreturn]] void Hang() {
+  while (true) pause();
+}
+
+// The artifact is the model and the calibration set, one after the other.
+int Succeed(const Arguments& arguments) {
+  Tell(R"({"progress":{"stage":"import","stageIndex":1,"stageCount":2,"fraction":1}})");
+  Log("imported model.onnx");
+  Tell(R"({"progress":{"stage":"calibrate","stageIndex":2,"stageCount":2,"fraction":0.5}})");
+  std::ofstream(arguments.options.at("--output"))
+      << ReadAll(arguments.options.at("--input")) << ReadAll(arguments.options.at("--calibration"));
+  std::ofstream(arguments.options.at("--report")) << R"({"modelBytes":"1"})";
+  return 0;
+}
+
+// Writes what it finds around itself into the report.
+int Describe(const Arguments& arguments) {
+  std::ostringstream text;
+  for (char** variable = environ; *variable != nullptr; ++variable) text << *variable << '\n';
+  text << "folder=" << std::unique_ptr<char, decltype(&free)>(getcwd(nullptr, 0), &free).get() << '\n';
+  text << "session_leader=" << (getsid(0) == getpid()) << " group_leader=" << (getpgrp() == getpid()) << '\n';
+  for (const auto& [name, resource] : {std::pair{"as", RLIMIT_AS}, {"core", RLIMIT_CORE}, {"fsize", RLIMIT_FSIZE}}) {
+    rlimit limit{};
+    getrlimit(resource, &limit);
+    text << "rlimit_" << name << '=' << limit.rlim_cur << '\n';
+  }
+  DIR* folder = opendir("/proc/self/fd");
+  int open_descriptors = -1;  // Of the folder itself.
+  while (const dirent* entry = readdir(folder)) open_descriptors += entry->d_name[0] != '.' ? 1 : 0;
+  text << "descriptors=" << open_descriptors << '\n';
+  char byte = 0;
+  text << "stdin_is_empty=" << (read(0, &byte, 1) == 0) << '\n';
+  sigset_t blocked;
+  sigprocmask(SIG_BLOCK, nullptr, &blocked);
+  text << "sigterm_blocked=" << sigismember(&blocked, SIGTERM) << '\n';
+  for (const auto& [name, value] : arguments.options) text << name << ' ' << value << '\n';
+  std::ofstream(arguments.options.at("--output")) << "artifact";
+  std::ofstream(arguments.options.at("--report")) << text.str();
+  return 0;
+}
+
+int Fail(const Arguments&) {
+  Tell(R"({"failure":{"reason":"FAILURE_REASON_INVALID_CONFIG","message":"config.prototxt has a mistake",)"
+       R"("culprit":"config.prototxt:3:5"}})");
+  return 1;
+}
+
+int Exit(const Arguments& arguments) {
+  std::cerr << "last words" << std::endl;
+  return std::stoi(arguments.configuration);
+}
+
+int ThrowBadAlloc(const Arguments&) { throw std::bad_alloc(); }
+
+int Allocate(const Arguments&) {
+  std::vector<std::unique_ptr<std::string>> blocks;
+  while (true) blocks.push_back(std::make_unique<std::string>(size_t{16} << 20, 'x'));
+}
+
+int Raise(const Arguments& arguments) {
+  signal(SIGSEGV, SIG_DFL);
+  std::cerr << "last words" << std::endl;
+  raise(std::stoi(arguments.configuration));
+  return 0;
+}
+
+int HangAndTell(const Arguments&) {
+  Log("pid=" + std::to_string(getpid()));
+  Hang();
+}
+
+int HangDeaf(const Arguments&) {
+  signal(SIGTERM, SIG_IGN);
+  Log("pid=" + std::to_string(getpid()));
+  Hang();
+}
+
+int Spin(const Arguments&) {
+  volatile bool go_on = true;
+  while (go_on) {
+  }
+  return 0;
+}
+
+int WriteMuch(const Arguments& arguments) {
+  const int fd = open(arguments.options.at("--output").c_str(), O_WRONLY | O_CREAT, 0600);
+  const std::string block(1 << 20, 'x');
+  while (write(fd, block.data(), block.size()) > 0) {
+  }
+  return 0;
+}
+
+int TellGarbage(const Arguments& arguments) {
+  Tell("this is no JSON");
+  Tell(R"({"log": 3)");
+  Tell(std::string(200'000, '{'));
+  Tell("\xff\xfe\x01 bytes");
+  Tell(R"({"unknown":{"field":1},"log":{"level":"LOG_LEVEL_INFO","text":"after the garbage"}})");
+  return Succeed(arguments);
+}
+
+// Leaves somebody behind who holds all descriptors.
+int ForkGrandchild(const Arguments& arguments) {
+  const pid_t pid = fork();
+  if (pid == 0) Hang();
+  Log("pid=" + std::to_string(pid));
+  return Succeed(arguments);
+}
+
+int LogWithoutEnd(const Arguments&) {
+  while (true) Log("again and again");
+}
+
+int PrintWithoutEnd(const Arguments&) {
+  while (true) std::cout << "more and more\n";
+}
+
+int MakeNothing(const Arguments&) { return 0; }
+
+int LinkElsewhere(const Arguments& arguments) {
+  if (symlink("/etc/hostname", arguments.options.at("--output").c_str()) != 0) return 1;
+  std::ofstream(arguments.options.at("--report")) << "{}";
+  return 0;
+}
+
+int MakeLockedFolder(const Arguments& arguments) {
+  mkdir("locked", 0700);
+  std::ofstream("locked/file") << "text";
+  chmod("locked", 0);
+  return Succeed(arguments);
+}
+
+const std::map<std::string, std::function<int(const Arguments&)>> kDeeds = {
+    {"succeed", Succeed},
+    {"describe", Describe},
+    {"fail", Fail},
+    {"exit", Exit},
+    {"throw_bad_alloc", ThrowBadAlloc},
+    {"allocate", Allocate},
+    {"raise", Raise},
+    {"hang", HangAndTell},
+    {"hang_deaf", HangDeaf},
+    {"spin", Spin},
+    {"write_much", WriteMuch},
+    {"tell_garbage", TellGarbage},
+    {"fork_grandchild", ForkGrandchild},
+    {"log_without_end", LogWithoutEnd},
+    {"print_without_end", PrintWithoutEnd},
+    {"make_nothing", MakeNothing},
+    {"link_elsewhere", LinkElsewhere},
+    {"make_locked_folder", MakeLockedFolder},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "--version") {
+    std::cout << "joineryc 1.2.3\n";
+    return 0;
+  }
+  if (argc < 2 || std::string(argv[1]) != "build") return 2;
+  Arguments arguments;
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = argv[i];
+    const size_t equals = word.find('=');
+    if (equals != std::string::npos) {
+      arguments.options[word.substr(0, equals)] += word.substr(equals + 1) + ";";
+    } else if (i + 1 < argc) {
+      arguments.options[word] = argv[++i];
+    }
+  }
+  std::istringstream configuration(ReadAll(arguments.options.at("--config")));
+  std::string deed;
+  configuration >> deed >> arguments.configuration;
+  return kDeeds.at(deed)(arguments);
+}
