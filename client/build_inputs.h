@@ -1,0 +1,42 @@
+// What a build needs: found, checked as far as that goes without ONNX, and described for the server.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/blob_source.h"
+#include "client/progress.h"
+#include "client/session.h"
+
+namespace joinery::client {
+
+// As given on the command line.
+struct BuildArguments {
+  std::string model;
+  std::string config;
+  std::string calibration;  // A folder or a .tar; empty: what the configuration says.
+  std::vector<std::string> input_shapes;
+};
+
+struct BuildInputs {
+  std::unique_ptr<BlobSource> model;
+  std::unique_ptr<BlobSource> calibration;
+  v1::BuildSpec spec;  // Without digests, until UploadBuildInputs.
+};
+
+// Errors of files have Origin::kLocalIo; kInvalidArgument "FILE:LINE:COLUMN: ..." for a configuration with a mistake.
+absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments);
+
+// Hashes both, sends what the server does not have, and fills in the digests. Tells through `progress` what it does and
+// what was there already.
+absl::Status UploadBuildInputs(BuildInputs& inputs, Session& session, const Interruption& interruption,
+                               ProgressDisplay& progress);
+
+// What the path in `text`, a `pulsar build` configuration read from the file `path`, means for calibration: relative
+// paths begin at the configuration's folder. kInvalidArgument if it cannot be parsed or names no calibration set.
+absl::StatusOr<std::string> CalibrationPath(const std::string& text, const std::string& path);
+
+}  // namespace joinery::client

@@ -1,0 +1,70 @@
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+#include "client/commands/commands.h"
+#include "client/error.h"
+#include "client/job_reference.h"
+#include "client/json.h"
+
+namespace joinery::client {
+namespace {
+
+// Field and value; what is not set is left out.
+Table FieldsOf(const v1::Job& job) {
+  Table table{{"FIELD", "VALUE"}, {}};
+  const auto add = [&table](const std::string& field, const std::string& value) {
+    if (!value.empty()) table.rows.push_back({field, value});
+  };
+  const v1::BuildSpec& build = job.spec().build();
+  add("id", job.id());
+  add("state", StateName(job.state()));
+  if (job.state() == v1::JOB_STATE_QUEUED) add("ahead in queue", absl::StrCat(job.queue_position()));
+  if (job.cancel_requested()) add("cancel requested", "yes");
+  add("model", build.model_name());
+  add("calibration", build.calibration_name());
+  add("configuration", build.configuration_name());
+  add("created", FormatTimestamp(job.created_at()));
+  add("started", FormatTimestamp(job.started_at()));
+  add("finished", FormatTimestamp(job.finished_at()));
+  add("worker", job.worker());
+  add("attempts", absl::StrCat(job.attempts()));
+  if (job.has_progress() && job.state() == v1::JOB_STATE_RUNNING) {
+    add("progress", absl::StrFormat("%s (%d/%d), %.0f %%", job.progress().stage(), job.progress().stage_index(),
+                                    job.progress().stage_count(), 100 * job.progress().fraction()));
+  }
+  if (job.result().has_artifact()) add("artifact", FormatBytes(job.result().artifact().size()));
+  if (job.has_failure()) {
+    const ErrorReport failure = Describe(OutcomeOf(job));
+    add("failure", absl::StrCat(failure.message, " (", failure.code, ")"));
+    add("at fault", job.failure().culprit());
+  }
+  return table;
+}
+
+absl::Status JobsShow(Invocation& invocation, const std::string& reference) {
+  ASSIGN_OR_RETURN(Session* const session, invocation.Connect());
+  ASSIGN_OR_RETURN(const v1::Job job, FindJob(*session, reference, StateFolder(invocation.environment())));
+  if (invocation.options().json) {
+    ASSIGN_OR_RETURN(const std::string document, JsonDocumentOf(job));
+    return invocation.console().Print(document);
+  }
+  if (invocation.options().quiet) return invocation.console().Print(absl::StrCat(job.id(), "\n"));
+  return invocation.PrintTable(FieldsOf(job));
+}
+
+}  // namespace
+
+void AddJobsShow(CLI::App& parent, Command* command) {
+  CLI::App& show = *parent.add_subcommand("show", "All about one job; the exit code is 0 however it went");
+  const auto reference = std::make_shared<std::string>();
+  show.add_option("ID", *reference, "A job's id, the beginning of one, or @last")->required();
+  show.footer("Examples:\n  joinery jobs show @last\n  joinery jobs show 7f3a --json");
+  show.callback([reference, command] {
+    *command = [reference](Invocation& invocation) { return JobsShow(invocation, *reference); };
+  });
+}
+
+}  // namespace joinery::client

@@ -1,0 +1,124 @@
+#include "client/config_file.h"
+
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "client/error.h"
+#include "client/nearest.h"
+
+namespace joinery::client {
+namespace {
+
+constexpr int64_t kMaxConfigSize = 64 * 1024;
+constexpr char kDefaultPort[] = "7420";
+
+absl::Status LineError(const std::string& path, int line, absl::string_view message) {
+  return absl::InvalidArgumentError(absl::StrCat(path, ":", line, ": ", message));
+}
+
+// `"value"`, perhaps with a comment after it. nullopt if it is not that.
+std::optional<std::string> ParseString(absl::string_view text) {
+  if (text.empty() || text.front() != '"') return std::nullopt;
+  std::string value;
+  for (size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      if (++i == text.size() || (text[i] != '"' && text[i] != '\\')) return std::nullopt;
+    } else if (text[i] == '"') {
+      const absl::string_view rest = absl::StripAsciiWhitespace(text.substr(i + 1));
+      if (!rest.empty() && rest.front() != '#') return std::nullopt;
+      return value;
+    }
+    value += text[i];
+  }
+  return std::nullopt;
+}
+
+absl::Status UnknownKey(const std::string& path, int line, absl::string_view key) {
+  const std::string nearest = Nearest(key, {"server"});
+  const absl::Status status = LineError(path, line, absl::StrCat("unknown key \"", key, "\""));
+  return WithFix(status, nearest.empty() ? "the only key is server" : absl::StrCat("did you mean ", nearest, "?"));
+}
+
+std::string UserFolder(const Environment& environment, const std::string& variable, absl::string_view below_home) {
+  // A relative path in these variables is to be ignored, says the XDG specification.
+  if (const auto folder = environment(variable); folder.has_value() && absl::StartsWith(*folder, "/")) {
+    return absl::StrCat(*folder, "/joinery");
+  }
+  const auto home = environment("HOME");
+  return home.has_value() ? absl::StrCat(*home, "/", below_home, "/joinery") : "";
+}
+
+absl::StatusOr<std::string> WithPort(const std::string& server, absl::string_view origin) {
+  if (absl::StrContains(server, "://") || absl::StrContains(server, "/") || absl::StrContains(server, " ")) {
+    return WithFix(absl::InvalidArgumentError(absl::StrCat("\"", server, "\" (", origin, ") is not HOST:PORT")),
+                   absl::StrCat("write it like ", kDefaultServer));
+  }
+  const size_t colon = server.rfind(':');
+  const size_t bracket = server.rfind(']');
+  const bool has_port = colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
+  return has_port ? server : absl::StrCat(server, ":", kDefaultPort);
+}
+
+}  // namespace
+
+Environment ProcessEnvironment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* const value = std::getenv(name.c_str());
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return value;
+  };
+}
+
+absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::string& path) {
+  ConfigFile config;
+  int line_number = 0;
+  bool has_server = false;
+  for (const absl::string_view untrimmed : absl::StrSplit(text, '\n')) {
+    ++line_number;
+    const absl::string_view line = absl::StripAsciiWhitespace(untrimmed);
+    if (line.empty() || line.front() == '#') continue;
+    const size_t equals = line.find('=');
+    if (equals == absl::string_view::npos) return LineError(path, line_number, "expected key = \"value\"");
+    const absl::string_view key = absl::StripAsciiWhitespace(line.substr(0, equals));
+    if (key != "server") return UnknownKey(path, line_number, key);
+    if (has_server) return LineError(path, line_number, "server is set twice");
+    std::optional<std::string> value = ParseString(absl::StripAsciiWhitespace(line.substr(equals + 1)));
+    if (!value.has_value()) return LineError(path, line_number, "expected a value in double quotes after server =");
+    if (value->empty()) return LineError(path, line_number, "server is empty");
+    config.server = *std::move(value);
+    has_server = true;
+  }
+  return config;
+}
+
+std::string ConfigFilePath(const Environment& environment) {
+  const std::string folder = UserFolder(environment, "XDG_CONFIG_HOME", ".config");
+  return folder.empty() ? "" : absl::StrCat(folder, "/config.toml");
+}
+
+std::string StateFolder(const Environment& environment) {
+  return UserFolder(environment, "XDG_STATE_HOME", ".local/state");
+}
+
+absl::StatusOr<std::string> FindServer(const std::string& flag, const Environment& environment) {
+  if (!flag.empty()) return WithPort(flag, "--server");
+  if (const auto variable = environment("JOINERY_SERVER"); variable.has_value()) {
+    return WithPort(*variable, "JOINERY_SERVER");
+  }
+  const std::string path = ConfigFilePath(environment);
+  if (path.empty()) return kDefaultServer;
+  const absl::StatusOr<std::string> text = base::ReadFile(path, kMaxConfigSize);
+  if (absl::IsNotFound(text.status())) return kDefaultServer;
+  if (!text.ok()) return LocalIo(text.status());
+  ASSIGN_OR_RETURN(const ConfigFile config, ParseConfigFile(*text, path));
+  return config.server.empty() ? kDefaultServer : WithPort(config.server, path);
+}
+
+}  // namespace joinery::client

@@ -1,0 +1,37 @@
+// Which server to talk to: from the command line, the environment, the user's configuration file, or the default.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace joinery::client {
+
+// The value of an environment variable; nullopt if it is unset or empty.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+Environment ProcessEnvironment();
+
+inline constexpr char kDefaultServer[] = "127.0.0.1:7420";
+
+struct ConfigFile {
+  std::string server;  // Empty if not set.
+};
+
+// Lines `key = "value"`, empty lines, and `#` comments: a small part of TOML, read strictly. `path` is for messages.
+// kInvalidArgument "PATH:LINE: what is wrong".
+absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::string& path);
+
+// ${XDG_CONFIG_HOME:-~/.config}/joinery/config.toml; empty if there is no home.
+std::string ConfigFilePath(const Environment& environment);
+
+// ${XDG_STATE_HOME:-~/.local/state}/joinery: what is remembered between runs; empty if there is no home.
+std::string StateFolder(const Environment& environment);
+
+// HOST:PORT: `flag` if not empty, else JOINERY_SERVER, else the configuration file's, else kDefaultServer. A missing
+// port is 7420. A missing configuration file is fine, a wrong one is not.
+absl::StatusOr<std::string> FindServer(const std::string& flag, const Environment& environment);
+
+}  // namespace joinery::client

@@ -1,0 +1,196 @@
+#include "client/session.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+#include "client/error.h"
+
+namespace joinery::client {
+namespace {
+
+constexpr size_t kDigestsPerCall = 1000;
+// No new try is begun this long after the first one should have ended: a server that accepts and never answers.
+constexpr absl::Duration kPatience = absl::Seconds(10);
+
+bool IsLoopback(absl::string_view server) {
+  return absl::StartsWith(server, "localhost:") || absl::StartsWith(server, "127.") ||
+         absl::StartsWith(server, "[::1]");
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  // A server that was restarted is found again within a second, not within gRPC's two minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
+  // A peer that vanished without a word is noticed although a quiet job sends no events.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  if (IsLoopback(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+absl::Status Unreachable(const std::string& server, absl::string_view why) {
+  return WithFix(WithWhy(absl::UnavailableError(absl::StrCat("cannot reach the server at ", server)), why),
+                 absl::StrCat("start it there with `joineryd --listen ", server,
+                              "`, or name another with --server HOST:PORT, JOINERY_SERVER or the configuration file"));
+}
+
+}  // namespace
+
+bool IsFinal(v1::JobState state) {
+  return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED || state == v1::JOB_STATE_CANCELLED;
+}
+
+absl::Status ToStatus(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  return {code, status.error_message().empty() ? "no reason given" : status.error_message()};
+}
+
+Session::Session(SessionOptions options)
+    : options_(std::move(options)),
+      channel_(MakeChannel(options_.server)),
+      blobs_(v1::BlobService::NewStub(channel_)),
+      jobs_(v1::JobService::NewStub(channel_)),
+      workers_(v1::WorkerService::NewStub(channel_)),
+      server_(v1::ServerService::NewStub(channel_)) {}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Connect(SessionOptions options) {
+  std::unique_ptr<Session> session(new Session(std::move(options)));
+  RETURN_IF_ERROR(session->WaitUntilConnected());
+  return session;
+}
+
+absl::Status Session::WaitUntilConnected() {
+  const absl::Time deadline = absl::Now() + options_.connect_timeout;
+  grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
+  while (state != GRPC_CHANNEL_READY) {
+    RETURN_IF_ERROR(options_.interruption->Check());
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
+      // Only a call tells why.
+      grpc::ClientContext context;
+      context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(1)));
+      v1::ServerInfo ignored;
+      return Unreachable(options_.server, server_->GetServerInfo(&context, {}, &ignored).error_message());
+    }
+    if (absl::Now() >= deadline) {
+      return Unreachable(options_.server,
+                         absl::StrCat("no answer within ", absl::FormatDuration(options_.connect_timeout)));
+    }
+    // In short steps, so that Ctrl-C is noticed.
+    channel_->WaitForStateChange(state, absl::ToChronoTime(std::min(deadline, absl::Now() + absl::Milliseconds(100))));
+    state = channel_->GetState(/*try_to_connect=*/true);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::RunOnce(absl::Duration timeout, const Attempt& attempt, bool* progressed) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  const Interruption::Guard guard(*options_.interruption, context);
+  return attempt(context, progressed);
+}
+
+absl::Status Session::PauseBeforeRetry(Backoff& backoff, const absl::Status& status) {
+  const std::optional<absl::Duration> pause = backoff.Next();
+  if (!pause.has_value()) return WithFix(status, "the server does not answer; try again later");
+  if (options_.notice) {
+    options_.notice(
+        absl::StrFormat("%s; trying again in %.1f s", std::string(status.message()), absl::ToDoubleSeconds(*pause)));
+  }
+  options_.interruption->SleepFor(*pause);
+  return absl::OkStatus();
+}
+
+absl::Status Session::Run(absl::string_view what, absl::Duration timeout, const Attempt& attempt) {
+  Backoff backoff(options_.backoff, options_.random);
+  absl::Time patience_ends = absl::Now() + timeout + kPatience;
+  while (true) {
+    bool progressed = false;
+    const absl::Status status = RunOnce(timeout, attempt, &progressed);
+    if (status.ok()) return status;
+    RETURN_IF_ERROR(options_.interruption->Check());
+    if (OriginOf(status) != Origin::kUnspecified) return status;
+    const absl::Status annotated = base::Annotate(status, what);
+    if (!base::IsRetriable(status)) return annotated;
+    if (progressed) {
+      backoff.Reset();
+      patience_ends = absl::Now() + timeout + kPatience;
+    }
+    if (absl::Now() > patience_ends) return annotated;
+    RETURN_IF_ERROR(PauseBeforeRetry(backoff, annotated));
+  }
+}
+
+template <typename Request, typename Response, typename Stub>
+absl::StatusOr<Response> Session::Call(absl::string_view what, Stub& stub,
+                                       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                       const Request& request) {
+  Response response;
+  RETURN_IF_ERROR(Run(what, options_.call_timeout, [&](grpc::ClientContext& context, bool* /*progressed*/) {
+    return ToStatus((stub.*method)(&context, request, &response));
+  }));
+  return response;
+}
+
+absl::StatusOr<std::set<std::string>> Session::FindMissing(const std::vector<std::string>& digests) {
+  std::set<std::string> missing;
+  for (size_t begin = 0; begin < digests.size(); begin += kDigestsPerCall) {
+    v1::FindMissingBlobsRequest request;
+    for (size_t i = begin; i < std::min(digests.size(), begin + kDigestsPerCall); ++i) request.add_digests(digests[i]);
+    ASSIGN_OR_RETURN(const v1::FindMissingBlobsResponse response,
+                     Call("asking what is missing", *blobs_, &v1::BlobService::Stub::FindMissingBlobs, request));
+    missing.insert(response.digests().begin(), response.digests().end());
+  }
+  return missing;
+}
+
+absl::StatusOr<v1::Job> Session::CreateJob(const v1::JobSpec& spec) {
+  v1::CreateJobRequest request;
+  *request.mutable_spec() = spec;
+  // The same in every try: the server answers the second one with the job of the first.
+  request.set_request_id(absl::StrFormat("%016x%016x", options_.random(), options_.random()));
+  absl::StatusOr<v1::Job> job = Call("submitting the job", *jobs_, &v1::JobService::Stub::CreateJob, request);
+  if (!job.ok()) return WithRequest(job.status(), request.request_id());
+  return job;
+}
+
+absl::StatusOr<v1::Job> Session::GetJob(const std::string& id) {
+  v1::GetJobRequest request;
+  request.set_id(id);
+  return Call(absl::StrCat("asking for job ", id), *jobs_, &v1::JobService::Stub::GetJob, request);
+}
+
+absl::StatusOr<v1::ListJobsResponse> Session::ListJobs(const v1::ListJobsRequest& request) {
+  return Call("listing jobs", *jobs_, &v1::JobService::Stub::ListJobs, request);
+}
+
+absl::StatusOr<v1::Job> Session::CancelJob(const std::string& id) {
+  v1::CancelJobRequest request;
+  request.set_id(id);
+  return Call(absl::StrCat("cancelling job ", id), *jobs_, &v1::JobService::Stub::CancelJob, request);
+}
+
+absl::StatusOr<std::vector<v1::Worker>> Session::ListWorkers() {
+  ASSIGN_OR_RETURN(const v1::ListWorkersResponse response,
+                   Call("listing workers", *workers_, &v1::WorkerService::Stub::ListWorkers, v1::ListWorkersRequest()));
+  return std::vector<v1::Worker>(response.workers().begin(), response.workers().end());
+}
+
+absl::StatusOr<v1::ServerInfo> Session::GetServerInfo() {
+  return Call("asking the server about itself", *server_, &v1::ServerService::Stub::GetServerInfo,
+              v1::GetServerInfoRequest());
+}
+
+}  // namespace joinery::client

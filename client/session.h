@@ -1,0 +1,118 @@
+// A conversation with a server: uploads, jobs, downloads. What the command line does, programs can do with this.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/backoff.h"
+#include "client/blob_source.h"
+#include "client/interruption.h"
+#include "joinery/v1/blobs.grpc.pb.h"
+#include "joinery/v1/jobs.grpc.pb.h"
+#include "joinery/v1/server.grpc.pb.h"
+#include "joinery/v1/workers.grpc.pb.h"
+
+namespace joinery::client {
+
+// How much of a transfer is done, in bytes.
+using TransferObserver = std::function<void(int64_t done, int64_t total)>;
+
+struct SessionOptions {
+  // HOST:PORT.
+  std::string server;
+  absl::Duration connect_timeout = absl::Seconds(5);
+  // Of a call that moves no blob.
+  absl::Duration call_timeout = absl::Seconds(30);
+  // A stream of events is opened anew after this long, in case the way to the server died silently.
+  absl::Duration watch_timeout = absl::Minutes(10);
+  BackoffOptions backoff;
+  // 64 random bits: for request ids and the jitter of retries.
+  std::function<uint64_t()> random;
+  // Told in a sentence when a call is tried again.
+  std::function<void(absl::string_view)> notice;
+  // Outlives the session; not null.
+  Interruption* interruption = nullptr;
+};
+
+// Every call has a deadline, is tried again while base::IsRetriable, and ends early when interrupted (an error with
+// Origin::kInterrupted or kTerminated). Errors are those of the protocol, with what was being done before the message.
+// Not thread-safe, but for the interruption.
+class Session {
+ public:
+  // kUnavailable, soon, if nobody listens there. Everything after this rides out a restart of the server.
+  static absl::StatusOr<std::unique_ptr<Session>> Connect(SessionOptions options);
+
+  // The subset of `digests` that the server does not have.
+  absl::StatusOr<std::set<std::string>> FindMissing(const std::vector<std::string>& digests);
+
+  // Sends the bytes of `source`, which Identify said are `blob`. kDataLoss if they have changed since.
+  absl::Status Upload(const BlobSource& source, const v1::BlobRef& blob, const TransferObserver& observer);
+
+  // Puts the blob into the file `path`: into a temporary file beside it, which takes the name once it is whole, has the
+  // digest, and is durable. A broken transfer goes on where it ended. After an error `path` is as it was and nothing is
+  // left. Errors of the file have Origin::kLocalIo; kDataLoss if what arrived is not the blob.
+  absl::Status Download(const v1::BlobRef& blob, const std::string& path, const TransferObserver& observer);
+
+  // The blob itself, for small ones: kResourceExhausted if it has more than `max_size` bytes.
+  absl::StatusOr<std::string> DownloadToMemory(const v1::BlobRef& blob, int64_t max_size);
+
+  // One new job, however often it has to be asked for.
+  absl::StatusOr<v1::Job> CreateJob(const v1::JobSpec& spec);
+
+  absl::StatusOr<v1::Job> GetJob(const std::string& id);
+  absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
+  absl::StatusOr<v1::Job> CancelJob(const std::string& id);
+  absl::StatusOr<std::vector<v1::Worker>> ListWorkers();
+  absl::StatusOr<v1::ServerInfo> GetServerInfo();
+
+  // Calls `on_event` for each event after `after_sequence`, each once and in order, until the job is final; answers
+  // with the final job. Stops at the first error of `on_event` and returns it. At `deadline`: Origin::kWaitTimedOut.
+  absl::StatusOr<v1::Job> Watch(const std::string& id, int64_t after_sequence, absl::Time deadline,
+                                const std::function<absl::Status(const v1::JobEvent&)>& on_event);
+
+ private:
+  // One try. It may set `*progressed` when it got further than tries before it: they are forgiven then.
+  using Attempt = std::function<absl::Status(grpc::ClientContext& context, bool* progressed)>;
+
+  explicit Session(SessionOptions options);
+
+  absl::Status WaitUntilConnected();
+  absl::Status Run(absl::string_view what, absl::Duration timeout, const Attempt& attempt);
+  absl::Status RunOnce(absl::Duration timeout, const Attempt& attempt, bool* progressed);
+  absl::Status PauseBeforeRetry(Backoff& backoff, const absl::Status& status);
+  template <typename Request, typename Response, typename Stub>
+  absl::StatusOr<Response> Call(absl::string_view what, Stub& stub,
+                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                const Request& request);
+  absl::Status SendBlob(grpc::ClientContext& context, const BlobSource& source, const v1::BlobRef& blob,
+                        const TransferObserver& observer);
+  absl::Status ReceiveBlob(const v1::BlobRef& blob, const TakePiece& take, const TransferObserver& observer);
+  absl::Status ReadEvents(grpc::ClientContext& context, const std::string& id, int64_t* sequence, v1::Job* final_job,
+                          const std::function<absl::Status(const v1::JobEvent&)>& on_event);
+
+  SessionOptions options_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::BlobService::Stub> blobs_;
+  std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::WorkerService::Stub> workers_;
+  std::unique_ptr<v1::ServerService::Stub> server_;
+};
+
+// No further state follows this one.
+bool IsFinal(v1::JobState state);
+
+// What a gRPC call ended with, as ours.
+absl::Status ToStatus(const grpc::Status& status);
+
+}  // namespace joinery::client
