@@ -106,7 +106,7 @@ constexpr IgnoredField kIgnored[] = {
     {"neuwizard_conf.dataset_conf_calibration.batch_size", "calibrate so many samples at a time",
      "samples are taken one by one, which gives the same result"},
     {"neuwizard_conf.dataset_conf_calibration.dataset_conf_items", "give each input an archive of its own",
-     "the one calibration set serves the model's only picture input"},
+     "the one calibration set has a folder with the name of each input"},
     {"neuwizard_conf.dataset_conf_calibration.dataset_output_type", "choose the colours calibration photos are read in",
      "they are read in the colours of the deployed input"},
     {"neuwizard_conf.dataset_conf_error_measurement", "measure the error on this data set",

@@ -46,7 +46,7 @@ neuwizard_conf {
         type: UINT8
         input_modifications {
           affine_preprocess {
-            slope: 0.003921569
+            slope: 0.00392156886
             slope_divisor: 1
             bias: 0
             bias_divisor: 1

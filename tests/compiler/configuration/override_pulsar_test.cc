@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
          "did you mean \"AX620\"?"},
         {"NpuOfAnotherChip", With([](auto& o) { o.virtual_npu = "999"; }), "--virtual_npu",
          "known are auto, 0, 111, 112"},
-        {"Color", With([](auto& o) { o.input_tensor_color = "rbg"; }), "--input_tensor_color", "did you mean \"bgr\"?"},
+        {"Color", With([](auto& o) { o.input_tensor_color = "rbg"; }), "--input_tensor_color", "did you mean \"rgb\"?"},
         {"DeployedColor", With([](auto& o) { o.output_tensor_color = "grey"; }), "--output_tensor_color", "gray"},
         {"Layout", With([](auto& o) { o.output_tensor_layout = "nhcw"; }), "--output_tensor_layout", "nhwc"},
         {"Standard", With([](auto& o) { o.color_standard = "ful"; }), "--color_std", "full"},

@@ -46,7 +46,7 @@ inputs {
   model_layout: LAYOUT_NCHW
   preprocessing {
     affine {
-      scale: 0.003921569
+      scale: 0.00392156886
       bias: 0
     }
   }
