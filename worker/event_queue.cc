@@ -77,6 +77,11 @@ bool EventQueue::empty() const {
   return lines_.empty() && !progress_.has_value();
 }
 
+bool EventQueue::has_full_batch() const {
+  const absl::MutexLock lock(&mutex_);
+  return lines_.size() >= kMaxEventsAtOnce;
+}
+
 void EventQueue::Push(v1::LogLevel level, absl::string_view text) {
   v1::JobEvent event = MakeEvent(clock_.Now());
   event.mutable_log()->set_level(level == v1::LOG_LEVEL_UNSPECIFIED ? v1::LOG_LEVEL_INFO : level);

@@ -36,6 +36,9 @@ class EventQueue {
 
   bool empty() const;
 
+  // Whether there are more lines than one Take() gives.
+  bool has_full_batch() const;
+
  private:
   void Push(v1::LogLevel level, absl::string_view text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -47,8 +47,11 @@ void LeaseKeeper::StopBeating() {
 void LeaseKeeper::BeatUntilDone() {
   const absl::Duration interval = std::clamp(term_ / 5, kShortestInterval, kLongestInterval);
   bool was_ok = true;
-  while (!done_.WaitForNotificationWithTimeout(interval)) {
+  absl::Duration wait = interval;
+  while (!done_.WaitForNotificationWithTimeout(wait)) {
     const absl::Status status = Beat();
+    // What one message cannot hold need not wait for the next beat.
+    wait = status.ok() && events_.has_full_batch() ? absl::ZeroDuration() : interval;
     if (status.ok() != was_ok) {
       was_ok = status.ok();
       if (was_ok) {
