@@ -1,0 +1,8 @@
+-- A job that is queued again has lost what was known of its attempt; one that was released did not have the attempt.
+UPDATE jobs
+SET state = :state, attempts = attempts - :uncounted_attempts, cancel_requested = 0,
+    progress = CASE :state WHEN 'queued' THEN NULL ELSE progress END,
+    result = :result, failure = :failure,
+    finished_at = CASE :state WHEN 'queued' THEN NULL ELSE :now END,
+    lease_token = NULL, lease_until = NULL
+WHERE number = :number;

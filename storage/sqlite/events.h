@@ -1,0 +1,25 @@
+// A job's history in the table events.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "joinery/v1/jobs.pb.h"
+#include "storage/sqlite/database.h"
+
+namespace joinery::storage {
+
+// Both append to the history of the job with this number, within the open transaction, at `now`.
+absl::Status AppendStateEvent(Database& database, int64_t number, const v1::Job& job, absl::Time now);
+// The newest progress among them becomes the job's.
+absl::Status AppendEvents(Database& database, int64_t number, absl::Span<const v1::JobEvent> events, absl::Time now);
+
+// Up to `limit` events after the one with this sequence, in order.
+absl::StatusOr<std::vector<v1::JobEvent>> ReadEvents(Database& database, int64_t number, int64_t after_sequence,
+                                                     int limit);
+
+}  // namespace joinery::storage

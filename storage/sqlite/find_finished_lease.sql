@@ -1,0 +1,1 @@
+SELECT job, outcome FROM finished_leases WHERE token = :token;

@@ -1,0 +1,1 @@
+SELECT number FROM jobs WHERE request_id = :request_id;

@@ -1,0 +1,1 @@
+SELECT spec FROM jobs WHERE number = :number;

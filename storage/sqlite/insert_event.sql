@@ -1,0 +1,1 @@
+INSERT INTO events (job, sequence, event) VALUES (:number, :sequence, :event);

@@ -1,0 +1,1 @@
+INSERT INTO finished_leases (token, job, outcome) VALUES (:token, :number, :outcome);

@@ -1,0 +1,56 @@
+// How attempts end, in the tables jobs and finished_leases. All within the open transaction.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "joinery/v1/jobs.pb.h"
+#include "storage/job_store.h"
+#include "storage/sqlite/database.h"
+
+namespace joinery::storage {
+
+struct RunningJob {
+  int64_t number = 0;
+  int attempts = 0;
+  std::string worker;
+  bool cancel_requested = false;
+};
+
+// What becomes of a running job.
+struct JobEnd {
+  // Not RUNNING.
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  std::optional<v1::JobResult> result = std::nullopt;
+  std::optional<v1::Failure> failure = std::nullopt;
+  // The attempt is not held against the job.
+  bool uncounted = false;
+};
+
+// The job that runs under this token, or nullopt if the lease was lost or is over.
+absl::StatusOr<std::optional<RunningJob>> FindLease(Database& database, const std::string& token, absl::Time now);
+
+// Running jobs whose lease was not renewed in time, oldest first.
+absl::StatusOr<std::vector<RunningJob>> FindExpired(Database& database, absl::Time now);
+
+// The rules of JobStore::Finish and JobStore::ExpireLeases.
+absl::StatusOr<JobEnd> EndOfOutcome(const RunningJob& job, const Outcome& outcome);
+JobEnd EndOfLostWorker(const RunningJob& job);
+
+// Takes the lease away and notes it in the job's history. Answers with the job as it is then.
+absl::StatusOr<v1::Job> EndLease(Database& database, int64_t number, const JobEnd& end, absl::Time now);
+
+// Notes that the attempt under `token` ended so.
+absl::Status RememberOutcome(Database& database, const std::string& token, int64_t number, const Outcome& outcome);
+
+// The number of the job whose attempt under `token` ended with `outcome`. Errors: kAborted there is none.
+absl::StatusOr<int64_t> RecallOutcome(Database& database, const std::string& token, const Outcome& outcome);
+
+absl::Status LeaseLost();
+
+}  // namespace joinery::storage
