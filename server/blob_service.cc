@@ -1,0 +1,102 @@
+#include "server/blob_service.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/digest.h"
+#include "base/status.h"
+#include "server/blob_upload.h"
+#include "server/grpc_status.h"
+#include "server/validation.h"
+
+namespace joinery::server {
+namespace {
+
+constexpr int kMaxDigests = 1000;
+constexpr int64_t kDownloadChunkBytes = int64_t{1} << 20;
+
+absl::Status FindMissing(storage::BlobStore& blobs, const v1::FindMissingBlobsRequest& request,
+                         v1::FindMissingBlobsResponse& response) {
+  if (request.digests_size() > kMaxDigests) {
+    return absl::InvalidArgumentError(absl::StrCat("digests has more than ", kMaxDigests, " entries"));
+  }
+  std::set<std::string> seen;
+  for (const std::string& digest : request.digests()) {
+    RETURN_IF_ERROR(ValidateDigest("digests", digest));
+    if (!seen.insert(digest).second) continue;
+    ASSIGN_OR_RETURN(const std::optional<int64_t> size, blobs.Find(digest));
+    if (!size.has_value()) response.add_digests(digest);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Upload(storage::BlobStore& blobs, int64_t max_blob_bytes, const grpc::ServerContext& context,
+                    grpc::ServerReader<v1::UploadBlobRequest>& reader, v1::UploadBlobResponse& response) {
+  v1::UploadBlobRequest message;
+  if (!reader.Read(&message)) return absl::InvalidArgumentError("an upload must begin with its header");
+  ASSIGN_OR_RETURN(BlobUpload upload, BlobUpload::Start(blobs, message, max_blob_bytes));
+  while (reader.Read(&message)) RETURN_IF_ERROR(upload.Take(message));
+  // Without this a client that goes away would look like one that is done.
+  if (context.IsCancelled()) return absl::CancelledError("the client went away during the upload");
+  ASSIGN_OR_RETURN(*response.mutable_blob(), upload.Finish());
+  return absl::OkStatus();
+}
+
+// Reads from the beginning whatever the offset, for the digest is over all bytes; sends those from the offset on. The
+// last chunk is only sent once the digest is known to be right.
+absl::Status Send(const storage::BlobReader& blob, const v1::DownloadBlobRequest& request,
+                  grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
+  base::Sha256Hasher hasher;
+  v1::DownloadBlobResponse response;
+  response.set_size(blob.size());
+  for (int64_t position = 0; true;) {
+    ASSIGN_OR_RETURN(std::string bytes, blob.Read(position, kDownloadChunkBytes));
+    hasher.Update(bytes);
+    const int64_t skipped = std::clamp<int64_t>(request.offset() - position, 0, static_cast<int64_t>(bytes.size()));
+    position += static_cast<int64_t>(bytes.size());
+    const bool last = position >= blob.size();
+    if (last && hasher.Finish() != request.digest()) {
+      return absl::DataLossError(absl::StrCat("the stored bytes of blob ", request.digest(), " are damaged"));
+    }
+    response.set_data(skipped == 0 ? std::move(bytes) : bytes.substr(static_cast<size_t>(skipped)));
+    if (!response.data().empty() || last) {
+      if (!writer.Write(response)) return absl::CancelledError("the client went away during the download");
+      response.clear_size();
+    }
+    if (last) return absl::OkStatus();
+  }
+}
+
+absl::Status Download(storage::BlobStore& blobs, const v1::DownloadBlobRequest& request,
+                      grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
+  RETURN_IF_ERROR(ValidateDigest("digest", request.digest()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::BlobReader> blob, blobs.Open(request.digest()));
+  if (request.offset() < 0 || request.offset() > blob->size()) {
+    return absl::OutOfRangeError(
+        absl::StrCat("offset ", request.offset(), " is not within the blob's ", blob->size(), " bytes"));
+  }
+  return Send(*blob, request, writer);
+}
+
+}  // namespace
+
+grpc::Status BlobService::FindMissingBlobs(grpc::ServerContext* /*context*/, const v1::FindMissingBlobsRequest* request,
+                                           v1::FindMissingBlobsResponse* response) {
+  return Handle("FindMissingBlobs", [&] { return FindMissing(blobs_, *request, *response); });
+}
+
+grpc::Status BlobService::UploadBlob(grpc::ServerContext* context, grpc::ServerReader<v1::UploadBlobRequest>* reader,
+                                     v1::UploadBlobResponse* response) {
+  return Handle("UploadBlob", [&] { return Upload(blobs_, max_blob_bytes_, *context, *reader, *response); });
+}
+
+grpc::Status BlobService::DownloadBlob(grpc::ServerContext* /*context*/, const v1::DownloadBlobRequest* request,
+                                       grpc::ServerWriter<v1::DownloadBlobResponse>* writer) {
+  return Handle("DownloadBlob", [&] { return Download(blobs_, *request, *writer); });
+}
+
+}  // namespace joinery::server

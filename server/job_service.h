@@ -1,0 +1,26 @@
+// JobService (joinery/v1/jobs.proto) over a JobQueue. Thread-safe.
+#pragma once
+
+#include "joinery/v1/jobs.grpc.pb.h"
+#include "server/job_queue.h"
+
+namespace joinery::server {
+
+class JobService : public v1::JobService::Service {
+ public:
+  // `queue` must outlive the service.
+  explicit JobService(JobQueue& queue) : queue_(queue) {}
+
+  grpc::Status CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request, v1::Job* response) override;
+  grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request, v1::Job* response) override;
+  grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
+                        v1::ListJobsResponse* response) override;
+  grpc::Status WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request,
+                        grpc::ServerWriter<v1::JobEvent>* writer) override;
+  grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request, v1::Job* response) override;
+
+ private:
+  JobQueue& queue_;
+};
+
+}  // namespace joinery::server

@@ -1,0 +1,144 @@
+// joineryd: the command line, the stores on disk, and signals.
+#include <pthread.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/version.h"
+#include "server/data_folder.h"
+#include "server/listen_address.h"
+#include "server/server.h"
+#include "storage/local/blob_store.h"
+#include "storage/sqlite/job_store.h"
+
+namespace joinery::server {
+namespace {
+
+constexpr int kUsageError = 2;
+constexpr int kServiceFault = 6;
+constexpr int kLocalError = 10;
+constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
+
+struct Arguments {
+  std::string data_folder;
+  std::string listen = ServerOptions().listen;
+  bool listen_anywhere = false;
+  double lease_term_seconds = 15;
+  int64_t max_blob_bytes = ServerOptions().max_blob_bytes;
+  std::string log_level = "info";
+};
+
+void Declare(CLI::App& app, Arguments& arguments) {
+  app.set_version_flag("--version", std::string("joineryd ") + base::kVersion);
+  app.add_option("--data-dir", arguments.data_folder,
+                 "Folder for blobs and jobs (default: $XDG_DATA_HOME/joinery or ~/.local/share/joinery)");
+  app.add_option("--listen", arguments.listen, "Address to listen on; port 0 takes a free one")->capture_default_str();
+  app.add_flag("--insecure-listen-anywhere", arguments.listen_anywhere,
+               "Allow --listen addresses that other hosts reach, without encryption or login");
+  app.add_option("--lease-term", arguments.lease_term_seconds,
+                 "Seconds after which a silent worker's job goes to another")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  app.add_option("--max-blob-size", arguments.max_blob_bytes, "Largest upload, in bytes; units such as 16GiB are known")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->capture_default_str();
+  app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+}
+
+void SetUpLog(const std::string& level) {
+  auto logger = std::make_shared<spdlog::logger>("joineryd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  logger->set_level(spdlog::level::from_str(level));
+  logger->flush_on(spdlog::level::debug);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+// Before any thread is started: all of them then leave these signals to the one that waits for them.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
+  const base::RealClock clock;
+  const absl::Duration lease_term = absl::Seconds(arguments.lease_term_seconds);
+  ASSIGN_OR_RETURN(const base::UniqueFd lock, ClaimDataFolder(arguments.data_folder));
+  storage::RealFileSystem file_system;
+  ASSIGN_OR_RETURN(const auto blobs, storage::LocalBlobStore::Open(arguments.data_folder, file_system));
+  const storage::SqliteJobStoreOptions job_options = {
+      .path = arguments.data_folder + "/joinery.db", .restart_grace = lease_term, .vfs = ""};
+  ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
+  const ServerOptions options = {
+      .listen = arguments.listen, .lease_term = lease_term, .max_blob_bytes = arguments.max_blob_bytes};
+  ASSIGN_OR_RETURN(const auto server, Server::Start(options, *jobs, *blobs, clock));
+
+  std::cout << "joineryd " << base::kVersion << " listening on " << WithPort(arguments.listen, server->port())
+            << " (data in " << arguments.data_folder << ")" << std::endl;
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  spdlog::info("stopping signal={}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  // A second signal ends the process at once.
+  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
+  server->Shutdown(kShutdownGrace);
+  return absl::OkStatus();
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  if (status.ok()) return 0;
+  return absl::IsInternal(status) ? kServiceFault : kLocalError;
+}
+
+int Fail(const absl::Status& status, int exit_code) {
+  std::cerr << "error: " << status.message() << '\n';
+  return exit_code;
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("joineryd: keeps models and jobs, and hands the jobs to workers", "joineryd");
+  Declare(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  if (const absl::Status status = CheckLoopback(arguments.listen); !status.ok()) {
+    if (absl::IsInvalidArgument(status) || !arguments.listen_anywhere) return Fail(status, kUsageError);
+  }
+  if (arguments.data_folder.empty()) {
+    const absl::StatusOr<std::string> folder = DefaultDataFolder();
+    if (!folder.ok()) return Fail(folder.status(), kUsageError);
+    arguments.data_folder = *folder;
+  }
+  SetUpLog(arguments.log_level);
+  const sigset_t stop_signals = BlockStopSignals();
+  const absl::Status status = Serve(arguments, stop_signals);
+  return status.ok() ? 0 : Fail(status, ExitCodeOf(status));
+}
+
+}  // namespace
+}  // namespace joinery::server
+
+int main(int argc, char** argv) {
+  try {
+    return joinery::server::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return joinery::server::kServiceFault;
+  }
+}

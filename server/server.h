@@ -1,0 +1,69 @@
+// All of joineryd but its command line and its disk: services, health, reflection, and the thread that looks after
+// leases.
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "server/blob_service.h"
+#include "server/job_queue.h"
+#include "server/job_service.h"
+#include "server/server_service.h"
+#include "server/worker_service.h"
+#include "storage/blob_store.h"
+#include "storage/job_store.h"
+
+namespace joinery::server {
+
+struct ServerOptions {
+  // HOST:PORT; port 0 takes a free one.
+  std::string listen = "127.0.0.1:7420";
+  absl::Duration lease_term = absl::Seconds(15);
+  int64_t max_blob_bytes = int64_t{16} << 30;
+};
+
+// Serves from Start until destroyed.
+class Server {
+ public:
+  // Stores and clock must outlive the server. Errors: kUnavailable nothing can listen at that address.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, storage::JobStore& jobs,
+                                                       storage::BlobStore& blobs, const base::Clock& clock);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const { return port_; }
+
+  // Reports itself as not serving, gives no more leases, ends streams and waits with UNAVAILABLE, lets what is short
+  // finish within `grace`, and cancels the rest. Again: does nothing.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  Server(const ServerOptions& options, storage::JobStore& jobs, storage::BlobStore& blobs, const base::Clock& clock);
+
+  absl::Status Listen(const std::string& address);
+  void ExpireLeasesUntilStopped();
+
+  JobQueue queue_;
+  BlobService blob_service_;
+  JobService job_service_;
+  WorkerService worker_service_;
+  ServerService server_service_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> grpc_server_;
+
+  absl::Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread lease_thread_;
+};
+
+}  // namespace joinery::server

@@ -1,0 +1,27 @@
+// WorkerService (joinery/v1/workers.proto) over a JobQueue. Thread-safe.
+#pragma once
+
+#include "joinery/v1/workers.grpc.pb.h"
+#include "server/job_queue.h"
+
+namespace joinery::server {
+
+class WorkerService : public v1::WorkerService::Service {
+ public:
+  // `queue` must outlive the service.
+  explicit WorkerService(JobQueue& queue) : queue_(queue) {}
+
+  grpc::Status LeaseJob(grpc::ServerContext* context, const v1::LeaseJobRequest* request,
+                        v1::LeaseJobResponse* response) override;
+  grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
+                         v1::HeartbeatResponse* response) override;
+  grpc::Status FinishJob(grpc::ServerContext* context, const v1::FinishJobRequest* request,
+                         v1::FinishJobResponse* response) override;
+  grpc::Status ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest* request,
+                           v1::ListWorkersResponse* response) override;
+
+ private:
+  JobQueue& queue_;
+};
+
+}  // namespace joinery::server
