@@ -51,19 +51,22 @@ TEST_P(ArchiveKindTest, SamplesAreInNameOrderAndTheRestIsNoted) {
   EXPECT_THAT(set.Read(3), IsOkAndHolds("bb"));
 }
 
+std::string KindName(const ::testing::TestParamInfo<ArchiveKind>& test) {
+  constexpr const char* kNames[] = {"Tar", "TarGzip", "TarZstd", "Zip"};
+  return kNames[static_cast<int>(test.param)];
+}
+
 INSTANTIATE_TEST_SUITE_P(, ArchiveKindTest,
                          ::testing::Values(ArchiveKind::kTar, ArchiveKind::kTarGzip, ArchiveKind::kTarZstd,
                                            ArchiveKind::kZip),
-                         [](const auto& test) {
-                           constexpr const char* kNames[] = {"Tar", "TarGzip", "TarZstd", "Zip"};
-                           return std::string(kNames[static_cast<int>(test.param)]);
-                         });
+                         KindName);
 
 void WriteFolder(const std::string& folder, const std::vector<Member>& members) {
   for (const Member& member : members) {
     const std::filesystem::path path = std::filesystem::path(folder) / member.name;
     std::filesystem::create_directories(member.bytes.empty() ? path : path.parent_path());
-    if (!member.bytes.empty()) ASSERT_THAT(base::WriteFileAtomically(path, member.bytes), IsOk());
+    if (member.bytes.empty()) continue;
+    ASSERT_THAT(base::WriteFileAtomically(path, member.bytes), IsOk());
   }
 }
 
