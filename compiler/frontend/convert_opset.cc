@@ -61,12 +61,14 @@ absl::Status CheckNestedNodes(const onnx::GraphProto& graph, int from, int to) {
   return absl::OkStatus();
 }
 
-std::unordered_map<std::string, std::string> NodeNames(const onnx::GraphProto& graph) {
-  std::unordered_map<std::string, std::string> names;
+using NodesByOutput = std::unordered_map<std::string, const onnx::NodeProto*>;
+
+NodesByOutput FindNodes(const onnx::GraphProto& graph) {
+  NodesByOutput nodes;
   for (const onnx::NodeProto& node : graph.node()) {
-    if (node.output_size() > 0) names[node.output(0)] = node.name();
+    if (node.output_size() > 0) nodes[node.output(0)] = &node;
   }
-  return names;
+  return nodes;
 }
 
 bool HaveSameNames(const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& left,
@@ -102,11 +104,12 @@ absl::Status RaiseOpset(onnx::ModelProto& model, int opset) {
     return absl::UnimplementedError(absl::StrCat("raising the model from opset ", from, " to ", opset,
                                                  " loses an input or output; export it with opset ", opset));
   }
-  // The converter names nodes anew that had no name, and loses some.
-  const std::unordered_map<std::string, std::string> names = NodeNames(model.graph());
+  // The converter names nodes anew that had no name, and loses some. What it adds to a node may write the node's
+  // tensor.
+  const NodesByOutput old_nodes = FindNodes(model.graph());
   for (onnx::NodeProto& node : *converted.mutable_graph()->mutable_node()) {
-    if (node.output_size() == 0) continue;
-    if (const auto name = names.find(node.output(0)); name != names.end()) node.set_name(name->second);
+    const auto old = node.output_size() == 0 ? old_nodes.end() : old_nodes.find(node.output(0));
+    if (old != old_nodes.end() && old->second->op_type() == node.op_type()) node.set_name(old->second->name());
   }
   model = std::move(converted);
   return absl::OkStatus();

@@ -188,7 +188,7 @@ class Fusion {
                                   const std::vector<std::string>& inputs, const std::string& output) {
     onnx::NodeProto node;
     node.set_op_type(op_type);
-    node.set_name(name);
+    if (!name.empty()) node.set_name(name);
     for (const std::string& input : inputs) node.add_input(input);
     node.add_output(output);
     return node;

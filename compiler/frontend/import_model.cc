@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "compiler/frontend/convert_opset.h"
 #include "compiler/frontend/infer_shapes.h"
@@ -44,17 +45,23 @@ void DropInputsWithDefaults(onnx::ModelProto& model, std::vector<std::string>& n
     constants.insert(sparse.values().name());
   }
   auto* inputs = model.mutable_graph()->mutable_input();
+  std::vector<std::string> dropped;
   int kept = 0;
   for (int i = 0; i < inputs->size(); ++i) {
     if (!constants.contains(inputs->Get(i).name())) {
       inputs->SwapElements(kept++, i);
-    } else if (model.ir_version() >= 4) {
-      // Before IR version 4 every initializer had to be an input: it says nothing there.
-      notes.push_back(
-          absl::StrCat("input \"", inputs->Get(i).name(), "\" has a default value and is taken as constant"));
+    } else {
+      dropped.push_back(absl::StrCat("\"", inputs->Get(i).name(), "\""));
     }
   }
   inputs->DeleteSubrange(kept, inputs->size() - kept);
+  // Before IR version 4 every initializer had to be an input: it says nothing there.
+  if (dropped.empty() || model.ir_version() < 4) return;
+  constexpr size_t kShown = 3;
+  const size_t shown = std::min(dropped.size(), kShown);
+  notes.push_back(absl::StrCat("inputs with a default value are taken as constants: ",
+                               absl::StrJoin(dropped.begin(), dropped.begin() + static_cast<ptrdiff_t>(shown), ", "),
+                               shown < dropped.size() ? absl::StrCat(" and ", dropped.size() - shown, " more") : ""));
 }
 
 absl::Status InlineFunctions(onnx::ModelProto& model) {
