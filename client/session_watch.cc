@@ -7,6 +7,12 @@
 #include "client/session.h"
 
 namespace joinery::client {
+namespace {
+
+// gRPC's clock and ours need not agree to the millisecond on when a call's time was up.
+constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(20);
+
+}  // namespace
 
 absl::Status Session::ReadEvents(grpc::ClientContext& context, const std::string& id, int64_t* sequence,
                                  v1::Job* final_job, const std::function<absl::Status(const v1::JobEvent&)>& on_event) {
@@ -51,7 +57,7 @@ absl::StatusOr<v1::Job> Session::Watch(const std::string& id, int64_t after_sequ
     if (const absl::Status interrupted = options_.interruption->Check(); !interrupted.ok()) {
       return WithJob(interrupted, id);
     }
-    if (absl::Now() >= deadline) {
+    if (absl::Now() + kDeadlineSlack >= deadline) {
       return WithJob(WithOrigin(absl::DeadlineExceededError(absl::StrCat("job ", id, " has not ended in time")),
                                 Origin::kWaitTimedOut),
                      id);
