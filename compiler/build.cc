@@ -27,6 +27,7 @@
 #include "compiler/failure.h"
 #include "compiler/frontend/import_model.h"
 #include "compiler/frontend/load_model.h"
+#include "compiler/frontend/random_feed.h"
 #include "compiler/frontend/simplify.h"
 #include "compiler/frontend/verify_equivalence.h"
 #include "compiler/ir/tensor_proto.h"
@@ -141,8 +142,10 @@ class Builder {
       if (pass.rewrites > 0) Info(absl::StrCat(pass.pass, ": ", pass.rewrites, " rewrites"));
     }
     const auto simplified = graph_->model();
-    RETURN_IF_ERROR(
-        Reason(AttachPreprocessing(*graph_, manifest().configuration()), v1::FAILURE_REASON_INVALID_CONFIG));
+    absl::StatusOr<std::vector<const onnx::NodeProto*>> added =
+        AttachPreprocessing(*graph_, manifest().configuration());
+    if (!added.ok()) return Reason(added.status(), v1::FAILURE_REASON_INVALID_CONFIG);
+    preprocessing_ = *std::move(added);
     RETURN_IF_ERROR(OpenCalibrationSet());
     return VerifySimplified(original, simplified);
   }
@@ -167,7 +170,7 @@ class Builder {
   // The simplified model must compute what the original does: on random numbers, and on a sample of the calibration
   // set.
   absl::Status VerifySimplified(const onnx::ModelProto& original, const onnx::ModelProto& simplified) {
-    ASSIGN_OR_RETURN(EquivalenceChecker checker, EquivalenceChecker::Create(original, simplified));
+    ASSIGN_OR_RETURN(EquivalenceChecker checker, EquivalenceChecker::Create(original, simplified, arguments_.threads));
     ASSIGN_OR_RETURN(const std::vector<Tensor> random, RandomFeed(checker.inputs(), /*seed=*/1));
     RETURN_IF_ERROR(checker.Check(random));
     ASSIGN_OR_RETURN(const std::vector<Tensor> sample, source_->Load(0));
@@ -198,7 +201,7 @@ class Builder {
   }
 
   absl::Status Calibrate() {
-    plan_ = PlanQuantization(*graph_);
+    plan_ = PlanQuantization(*graph_, preprocessing_);
     std::vector<std::vector<std::string>> groups;
     groups.reserve(plan_.groups.size());
     for (const ActivationGroup& group : plan_.groups) groups.push_back(group.tensors);
@@ -354,6 +357,7 @@ class Builder {
   std::unique_ptr<Graph> graph_;
   // The simplified model with the deployed inputs, before quantization.
   onnx::ModelProto float_model_;
+  std::vector<const onnx::NodeProto*> preprocessing_;
   std::unique_ptr<DataSet> data_set_;
   std::unique_ptr<FeedSource> source_;
   QuantizationPlan plan_;

@@ -62,7 +62,8 @@ bool IsPicture(const v1::InputConfiguration& input) {
 // Adds nodes one after the other to a chain that begins at an input.
 class Chain {
  public:
-  Chain(Graph& graph, std::string input) : graph_(graph), input_(std::move(input)), end_(input_) {}
+  Chain(Graph& graph, std::string input, std::vector<const onnx::NodeProto*>& added)
+      : graph_(graph), added_(added), input_(std::move(input)), end_(input_) {}
 
   onnx::NodeProto* Append(const std::string& op_type, const std::vector<std::string>& operands = {}) {
     std::vector<std::string> inputs{end_};
@@ -70,6 +71,7 @@ class Chain {
     end_ = graph_.UniqueTensorName(absl::StrCat(input_, "_preprocessing_", op_type));
     last_ = graph_.AddNode(op_type, graph_.UniqueNodeName(absl::StrCat(input_, "_preprocessing_", op_type)), inputs,
                            {end_});
+    added_.push_back(last_);
     return last_;
   }
 
@@ -87,6 +89,7 @@ class Chain {
 
  private:
   Graph& graph_;
+  std::vector<const onnx::NodeProto*>& added_;
   std::string input_;
   std::string end_;
   onnx::NodeProto* last_ = nullptr;
@@ -106,7 +109,8 @@ void SetType(onnx::ValueInfoProto* input, int32_t element_type, const std::vecto
   for (const int64_t dimension : shape) type->mutable_shape()->add_dim()->set_dim_value(dimension);
 }
 
-absl::Status AttachToInput(Graph& graph, const v1::InputConfiguration& input) {
+absl::Status AttachToInput(Graph& graph, const v1::InputConfiguration& input,
+                           std::vector<const onnx::NodeProto*>& added) {
   onnx::ValueInfoProto* value = FindInput(graph, input.name());
   const std::optional<std::vector<int64_t>> model_shape = graph.Shape(input.name());
   if (value == nullptr || !model_shape.has_value() ||
@@ -131,7 +135,7 @@ absl::Status AttachToInput(Graph& graph, const v1::InputConfiguration& input) {
   graph.mutable_model().mutable_graph()->mutable_value_info()->rbegin()->set_name(preprocessed);
 
   std::vector<int64_t> deployed_shape = *model_shape;
-  Chain chain(graph, input.name());
+  Chain chain(graph, input.name(), added);
   if (is_transposed) {
     const std::vector<int64_t> to_model =
         is_channels_first ? std::vector<int64_t>{0, 3, 1, 2} : std::vector<int64_t>{0, 2, 3, 1};
@@ -159,9 +163,14 @@ absl::Status AttachToInput(Graph& graph, const v1::InputConfiguration& input) {
 
 std::string PreprocessedName(const std::string& input) { return absl::StrCat(input, "_preprocessed"); }
 
-absl::Status AttachPreprocessing(Graph& graph, const v1::BuildConfiguration& configuration) {
-  for (const v1::InputConfiguration& input : configuration.inputs()) RETURN_IF_ERROR(AttachToInput(graph, input));
-  return graph.SortTopologically();
+absl::StatusOr<std::vector<const onnx::NodeProto*>> AttachPreprocessing(Graph& graph,
+                                                                        const v1::BuildConfiguration& configuration) {
+  std::vector<const onnx::NodeProto*> added;
+  for (const v1::InputConfiguration& input : configuration.inputs()) {
+    RETURN_IF_ERROR(AttachToInput(graph, input, added));
+  }
+  RETURN_IF_ERROR(graph.SortTopologically());
+  return added;
 }
 
 }  // namespace joinery::compiler

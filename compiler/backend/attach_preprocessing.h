@@ -1,7 +1,10 @@
 // Puts the preprocessing into the graph, so that the artifact takes what a camera gives.
 #pragma once
 
-#include "absl/status/status.h"
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
 #include "compiler/ir/graph.h"
 #include "joinery/v1/build_configuration.pb.h"
 
@@ -13,8 +16,10 @@ namespace joinery::compiler {
 // of which only what is needed is added. All preprocessing steps become one factor and one term for each channel,
 // computed in double precision.
 //
+// Returns the nodes that were added; they are not part of the network and are not to be quantized.
 // Errors: kInvalidArgument if the configuration names an input the graph does not have, or its shape does not fit.
-absl::Status AttachPreprocessing(Graph& graph, const v1::BuildConfiguration& configuration);
+absl::StatusOr<std::vector<const onnx::NodeProto*>> AttachPreprocessing(Graph& graph,
+                                                                        const v1::BuildConfiguration& configuration);
 
 // What the tensor that the float model took is called once the preprocessing is attached.
 std::string PreprocessedName(const std::string& input);

@@ -130,7 +130,9 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
   command->add_option("--report", arguments.report_path, "Where the report (JSON) goes");
   command->add_option("--input-shape,--input_shape", arguments.input_shapes,
                       "Shape for an input that has a dynamic one: NAME:1x3x224x224, or 1x3x224x224 for the only input");
-  command->add_option("--threads", arguments.threads, "Threads to use", true)->check(CLI::Range(1, 256));
+  command->add_option("--threads", arguments.threads, "Threads to use")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
   command->add_option("--events-fd", options->events_fd, "Write events as JSON lines to this descriptor");
   const auto text = [&](const std::string& name, std::optional<std::string>& target, const std::string& help) {
     command

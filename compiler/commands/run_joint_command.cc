@@ -126,10 +126,13 @@ void AddRunJointOptions(CLI::App& app, int& exit_code) {
   app.add_option("joint", options->joint, "The .joint")->required();
   app.add_option("-d,--data", options->data, "Raw tensors, a file for each input, separated by semicolons");
   app.add_option("--bin-out-dir", options->bin_out_dir, "Write each output as NAME.bin into this folder");
-  app.add_option("--repeat", options->repeat, "Rounds; the first of several does not count", true)
+  app.add_option("--repeat", options->repeat, "Rounds; the first of several does not count")
+      ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
-  app.add_option("--warmup", options->warmup, "Rounds before those", true)->check(CLI::Range(0, 1'000'000));
-  app.add_option("--threads", options->threads, "Threads to use", true)->check(CLI::Range(1, 256));
+  app.add_option("--warmup", options->warmup, "Rounds before those")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1'000'000));
+  app.add_option("--threads", options->threads, "Threads to use")->capture_default_str()->check(CLI::Range(1, 256));
   app.add_option("--mode", options->mode, "Virtual NPU mode; has no meaning on a host without an NPU");
   app.footer(
       "Examples:\n  run_joint mobilenetv2.joint --repeat 100 --warmup 10\n  run_joint mobilenetv2.joint --data cat.bin "

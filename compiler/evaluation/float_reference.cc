@@ -19,7 +19,7 @@ absl::StatusOr<onnx::ModelProto> LoadFloatReference(const std::string& path,
   }
   ASSIGN_OR_RETURN(onnx::ModelProto model, LoadModel(path, options.limits));
   ASSIGN_OR_RETURN(Imported imported, ImportModel(std::move(model), options));
-  RETURN_IF_ERROR(AttachPreprocessing(imported.graph, configuration));
+  RETURN_IF_ERROR(AttachPreprocessing(imported.graph, configuration).status());
   return std::move(imported.graph).TakeModel();
 }
 

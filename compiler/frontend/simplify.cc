@@ -8,6 +8,7 @@
 #include "compiler/frontend/fold_gemm_scale.h"
 #include "compiler/frontend/fuse_batch_norm.h"
 #include "compiler/frontend/fuse_pad.h"
+#include "compiler/frontend/fuse_softmax.h"
 #include "compiler/frontend/infer_shapes.h"
 #include "compiler/frontend/inline_if.h"
 #include "compiler/pass.h"
@@ -26,6 +27,7 @@ std::vector<std::unique_ptr<Pass>> AllPasses() {
   passes.push_back(std::make_unique<FuseBatchNorm>());
   passes.push_back(std::make_unique<FoldGemmScale>());
   passes.push_back(std::make_unique<FusePad>());
+  passes.push_back(std::make_unique<FuseSoftmax>());
   return passes;
 }
 

@@ -42,8 +42,11 @@ class Planner {
  public:
   explicit Planner(Graph& graph) : graph_(graph) {}
 
-  QuantizationPlan Plan() {
-    for (onnx::NodeProto* node : graph_.nodes()) Consider(node);
+  QuantizationPlan Plan(absl::Span<const onnx::NodeProto* const> left_out) {
+    const std::unordered_set<const onnx::NodeProto*> skipped(left_out.begin(), left_out.end());
+    for (onnx::NodeProto* node : graph_.nodes()) {
+      if (!skipped.contains(node)) Consider(node);
+    }
     SpreadThroughMoves();
     LeaveOutClippedTensors();
     CollectGroups();
@@ -199,6 +202,8 @@ class Planner {
 
 }  // namespace
 
-QuantizationPlan PlanQuantization(Graph& graph) { return Planner(graph).Plan(); }
+QuantizationPlan PlanQuantization(Graph& graph, absl::Span<const onnx::NodeProto* const> left_out) {
+  return Planner(graph).Plan(left_out);
+}
 
 }  // namespace joinery::compiler

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "compiler/ir/graph.h"
 #include "compiler/quantization/operators.h"
 #include "joinery/v1/manifest.pb.h"
@@ -38,6 +39,8 @@ struct QuantizationPlan {
 // Decides for every node of the graph, whose types and shapes must be inferred. An operator with an 8-bit form gets it;
 // one that only moves values follows its neighbours. A tensor between an operator and the Relu or Clip that alone reads
 // it is not quantized: the activation's range does the clipping.
-QuantizationPlan PlanQuantization(Graph& graph);
+//
+//   left_out  nodes that are not part of the network, such as the preprocessing
+QuantizationPlan PlanQuantization(Graph& graph, absl::Span<const onnx::NodeProto* const> left_out);
 
 }  // namespace joinery::compiler

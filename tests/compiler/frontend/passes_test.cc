@@ -8,6 +8,7 @@
 #include "compiler/frontend/fold_gemm_scale.h"
 #include "compiler/frontend/fuse_batch_norm.h"
 #include "compiler/frontend/fuse_pad.h"
+#include "compiler/frontend/fuse_softmax.h"
 #include "compiler/frontend/infer_shapes.h"
 #include "compiler/frontend/inline_if.h"
 #include "compiler/frontend/random_feed.h"
@@ -312,6 +313,30 @@ std::vector<Case> FuseGemmAndPadCases() {
   };
 }
 INSTANTIATE_TEST_SUITE_P(FuseGemmAndPad, PassTest, ::testing::ValuesIn(FuseGemmAndPadCases()), NameOf);
+
+std::vector<Case> FuseSoftmaxCases() {
+  const auto pass = std::make_shared<FuseSoftmax>();
+  const std::string head = "g (float[2,3,4] x) => (float[2,3,4] y) ";
+  const std::string shape = "<int64[3] s = {2, 3, 4}> ";
+  return {
+      {"OverTheLastDimension", pass,
+       head + shape + "{ a = Flatten<axis = 2>(x) b = Softmax<axis = -1>(a) y = Reshape(b, s) }",
+       head + "{ y = Softmax<axis = 2>(x) }", 1},
+      {"OverOneLargeDimension", pass,
+       "g (float[2,3,1,1] x) => (float[2,3,1,1] y) <int64[4] s = {2, 3, 1, 1}> "
+       "{ a = Flatten(x) b = Softmax<axis = 1>(a) y = Reshape(b, s) }",
+       "g (float[2,3,1,1] x) => (float[2,3,1,1] y) { y = Softmax<axis = 1>(x) }", 1},
+      {"OverTwoDimensionsStays", pass,
+       head + shape + "{ a = Flatten<axis = 1>(x) b = Softmax<axis = -1>(a) y = Reshape(b, s) }", "", 0},
+      {"OverTheFirstDimensionStays", pass,
+       head + shape + "{ a = Flatten<axis = 2>(x) b = Softmax<axis = 0>(a) y = Reshape(b, s) }", "", 0},
+      {"AnotherReaderStays", pass,
+       "g (float[2,3,4] x) => (float[2,3,4] y, float[6,4] z) <int64[3] s = {2, 3, 4}> "
+       "{ a = Flatten<axis = 2>(x) b = Softmax<axis = -1>(a) y = Reshape(b, s) z = Neg(a) }",
+       "", 0},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(FuseSoftmax, PassTest, ::testing::ValuesIn(FuseSoftmaxCases()), NameOf);
 
 }  // namespace
 }  // namespace joinery::compiler

@@ -1,0 +1,122 @@
+#include "compiler/quantization/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "onnx/shape_inference/implementation.h"
+#include "tests/compiler/frontend/onnx_text.h"
+
+namespace joinery::compiler {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+Graph Infer(const std::string& text) {
+  onnx::ModelProto model = ParseOnnxText(text);
+  onnx::shape_inference::InferShapes(model);
+  return Graph(std::move(model));
+}
+
+std::vector<std::vector<std::string>> GroupsOf(const QuantizationPlan& plan) {
+  std::vector<std::vector<std::string>> groups;
+  for (const ActivationGroup& group : plan.groups) groups.push_back(group.tensors);
+  return groups;
+}
+
+TEST(PlanTest, TheTensorBeforeAClippingActivationIsNotQuantized) {
+  Graph graph = Infer(R"(g (float[1,2,4,4] x) => (float[1,2,4,4] z)
+      <float[2,2,1,1] w = {1,0,0,1}> { y = Conv(x, w)  z = Relu(y) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("x"), ElementsAre("z")));
+  ASSERT_EQ(plan.linear_nodes.size(), 1);
+  EXPECT_EQ(plan.linear_nodes[0].form.weights, "w");
+  EXPECT_EQ(plan.linear_nodes[0].form.channel_axis, 0);
+  EXPECT_EQ(plan.linear_nodes[0].input_group, 0);
+  EXPECT_THAT(plan.float_nodes, IsEmpty());
+}
+
+TEST(PlanTest, ButItIsIfSomebodyElseReadsIt) {
+  Graph graph = Infer(R"(g (float[1,2,4,4] x) => (float[1,2,4,4] z, float[1,2,4,4] y)
+      <float[2,2,1,1] w = {1,0,0,1}> { y = Conv(x, w)  z = Relu(y) })");
+  EXPECT_THAT(GroupsOf(PlanQuantization(graph, {})), ElementsAre(ElementsAre("x"), ElementsAre("y"), ElementsAre("z")));
+}
+
+TEST(PlanTest, OperatorsThatMoveValuesShareOneScale) {
+  Graph graph = Infer(R"(g (float[1,2,4,4] x) => (float[1,4,2,2] z)
+      <float[2,2,1,1] w = {1,0,0,1}> {
+        a = Conv(x, w)
+        b = MaxPool <kernel_shape = [2,2], strides = [2,2]> (a)
+        c = AveragePool <kernel_shape = [2,2], strides = [2,2]> (a)
+        z = Concat <axis = 1> (b, c) })");
+  EXPECT_THAT(GroupsOf(PlanQuantization(graph, {})), ElementsAre(ElementsAre("x"), ElementsAre("a", "b", "c", "z")));
+}
+
+TEST(PlanTest, ConstantOperandsAreQuantizedToo) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z) <float[2] c = {1,5}> { z = Mul(x, c) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  ASSERT_EQ(plan.groups.size(), 3);
+  EXPECT_THAT(plan.groups[1].constants, ElementsAre("c"));
+  EXPECT_THAT(plan.groups[1].tensors, IsEmpty());
+}
+
+TEST(PlanTest, WhatStaysFloatIsNamedWithItsReason) {
+  Graph graph = Infer(R"(g (float[1,4] x) => (float[1,4] z) { y = Relu(x)  z = Softmax(y) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  ASSERT_EQ(plan.float_nodes.size(), 1);
+  EXPECT_EQ(plan.float_nodes[0].op_type(), "Softmax");
+  EXPECT_THAT(plan.float_nodes[0].reason(), HasSubstr("Softmax"));
+  EXPECT_EQ(plan.quantized_nodes.size(), 1);
+}
+
+TEST(PlanTest, AMoveBetweenFloatOperatorsStaysFloat) {
+  Graph graph = Infer(R"(g (float[1,4] x) => (float[4,1] z) { y = Softmax(x)  t = Transpose(y)  z = Exp(t) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  EXPECT_THAT(plan.groups, IsEmpty());
+  EXPECT_EQ(plan.float_nodes.size(), 3);
+}
+
+TEST(PlanTest, AGemmWhoseFactorIsNotOneStaysFloat) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z)
+      <float[2,2] w = {1,0,0,1}> { z = Gemm <alpha = 2.0> (x, w) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  ASSERT_EQ(plan.float_nodes.size(), 1);
+  EXPECT_THAT(plan.float_nodes[0].reason(), HasSubstr("alpha"));
+}
+
+TEST(PlanTest, AProductOfTwoActivationsIsQuantized) {
+  Graph graph = Infer(R"(g (float[2,2] x, float[2,2] y) => (float[2,2] z) { z = MatMul(x, y) })");
+  EXPECT_THAT(GroupsOf(PlanQuantization(graph, {})), ElementsAre(ElementsAre("x"), ElementsAre("y"), ElementsAre("z")));
+}
+
+TEST(PlanTest, PaddingWithSomethingElseThanZeroStaysFloat) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,4] z)
+      <int64[4] pads = {0,1,0,1}, float minus = {-3}> { y = Relu(x)  z = Pad(y, pads, minus) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  ASSERT_EQ(plan.float_nodes.size(), 1);
+  EXPECT_THAT(plan.float_nodes[0].reason(), HasSubstr("zero"));
+}
+
+TEST(PlanTest, NodesThatAreLeftOutAreNeitherQuantizedNorReported) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z) { y = Relu(x)  z = Sigmoid(y) })");
+  const std::vector<const onnx::NodeProto*> left_out = {graph.Producer("y")};
+  const QuantizationPlan plan = PlanQuantization(graph, left_out);
+  EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("y"), ElementsAre("z")));
+  EXPECT_THAT(plan.float_nodes, IsEmpty());
+}
+
+TEST(PlanTest, IndicesAndShapesAreNobodysConcern) {
+  Graph graph = Infer(R"(g (int64[2] i) => (int64[2] z) { z = Add(i, i) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  EXPECT_THAT(plan.groups, IsEmpty());
+  EXPECT_THAT(plan.float_nodes, IsEmpty());
+}
+
+}  // namespace
+}  // namespace joinery::compiler
