@@ -1,4 +1,5 @@
 // joineryd: the command line, the stores on disk, and signals.
+#include <grpc/support/log.h>
 #include <pthread.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -61,6 +62,8 @@ void SetUpLog(const std::string& level) {
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(std::move(logger));
+  // What gRPC says of single connections is for those who look for a fault; errors that matter come as a Status.
+  gpr_set_log_function([](gpr_log_func_args* line) { spdlog::debug("grpc: {}", line->message); });
 }
 
 // Before any thread is started: all of them then leave these signals to the one that waits for them.

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <atomic>
+#include <map>
 
 namespace joinery::testing {
 
@@ -35,26 +36,28 @@ class FaultyVfs {
     return failing_call != 0 && call >= failing_call;
   }
 
-  // The file object stays SQLite's own; only its table of methods is exchanged for one with two other entries.
+  // The file object stays SQLite's own; only its table of methods is exchanged for one with two other entries. SQLite
+  // has one table for the database and another for the log; what writes and syncs is the same in both.
   static int Open(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags, int* out_flags) {
     const int code = original_vfs->xOpen(original_vfs, name, file, flags, out_flags);
     if (file->pMethods == nullptr) return code;
-    original_methods = file->pMethods;
-    static sqlite3_io_methods methods = *original_methods;
+    original_write = file->pMethods->xWrite;
+    original_sync = file->pMethods->xSync;
+    static std::map<const sqlite3_io_methods*, sqlite3_io_methods> faulty_methods;
+    sqlite3_io_methods& methods = faulty_methods.emplace(file->pMethods, *file->pMethods).first->second;
     methods.xWrite = &Write;
     methods.xSync = &Sync;
     file->pMethods = &methods;
     return code;
   }
   static int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
-    return Fails() ? SQLITE_FULL : original_methods->xWrite(file, data, size, offset);
+    return Fails() ? SQLITE_FULL : original_write(file, data, size, offset);
   }
-  static int Sync(sqlite3_file* file, int flags) {
-    return Fails() ? SQLITE_FULL : original_methods->xSync(file, flags);
-  }
+  static int Sync(sqlite3_file* file, int flags) { return Fails() ? SQLITE_FULL : original_sync(file, flags); }
 
   static inline sqlite3_vfs* original_vfs = nullptr;
-  static inline const sqlite3_io_methods* original_methods = nullptr;
+  static inline int (*original_write)(sqlite3_file*, const void*, int, sqlite3_int64) = nullptr;
+  static inline int (*original_sync)(sqlite3_file*, int) = nullptr;
   static inline std::atomic<int> calls = 0;
   static inline std::atomic<int> failing_call = 0;
 };

@@ -1,0 +1,174 @@
+#include "server/blob_service.h"
+
+#include <string>
+
+#include "tests/server/server_fixture.h"
+
+namespace joinery::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::UploadBlobRequest Header(const std::string& digest, int64_t size) {
+  v1::UploadBlobRequest request;
+  request.mutable_header()->set_digest(digest);
+  request.mutable_header()->set_size(size);
+  return request;
+}
+
+v1::UploadBlobRequest Chunk(int64_t offset, const std::string& data) {
+  v1::UploadBlobRequest request;
+  request.mutable_chunk()->set_offset(offset);
+  request.mutable_chunk()->set_data(data);
+  return request;
+}
+
+class BlobServiceTest : public ServerTest {
+ protected:
+  grpc::Status Upload(const std::vector<v1::UploadBlobRequest>& messages) {
+    grpc::ClientContext context;
+    v1::UploadBlobResponse response;
+    const auto writer = blob_stub_->UploadBlob(&context, &response);
+    for (const v1::UploadBlobRequest& message : messages) {
+      if (!writer->Write(message)) break;
+    }
+    writer->WritesDone();
+    return writer->Finish();
+  }
+
+  grpc::Status Download(const std::string& digest, int64_t offset, std::string* bytes, int64_t* size) {
+    grpc::ClientContext context;
+    v1::DownloadBlobRequest request;
+    request.set_digest(digest);
+    request.set_offset(offset);
+    const auto reader = blob_stub_->DownloadBlob(&context, request);
+    v1::DownloadBlobResponse response;
+    while (reader->Read(&response)) {
+      if (response.size() != 0) *size = response.size();
+      *bytes += response.data();
+    }
+    return reader->Finish();
+  }
+
+  int64_t CountBlobs() { return blobs_.GetStatistics()->count; }
+};
+
+TEST_F(BlobServiceTest, WhatWasUploadedIsNoLongerMissing) {
+  const std::string digest = base::Sha256("abcdef");
+  v1::FindMissingBlobsRequest request;
+  for (const std::string& asked : {base::Sha256("x"), digest, base::Sha256("x")}) request.add_digests(asked);
+  v1::FindMissingBlobsResponse response;
+  grpc::ClientContext before;
+  ASSERT_THAT(blob_stub_->FindMissingBlobs(&before, request, &response), IsGrpcOk());
+  EXPECT_THAT(response.digests(), ::testing::ElementsAre(base::Sha256("x"), digest));
+
+  ASSERT_THAT(Upload({Header(digest, 6), Chunk(0, "abc"), Chunk(3, "def")}), IsGrpcOk());
+  grpc::ClientContext after;
+  ASSERT_THAT(blob_stub_->FindMissingBlobs(&after, request, &response), IsGrpcOk());
+  EXPECT_THAT(response.digests(), ::testing::ElementsAre(base::Sha256("x")));
+}
+
+TEST_F(BlobServiceTest, EmptyBlobsCanBeUploadedAndDownloaded) {
+  ASSERT_THAT(Upload({Header(base::Sha256(""), 0)}), IsGrpcOk());
+  std::string bytes;
+  int64_t size = 0;
+  EXPECT_THAT(Download(base::Sha256(""), 0, &bytes, &size), IsGrpcOk());
+  EXPECT_EQ(bytes, "");
+}
+
+TEST_F(BlobServiceTest, WrongUploadsAreRefusedAndLeaveNothing) {
+  const std::string digest = base::Sha256("abcdef");
+  const struct {
+    std::vector<v1::UploadBlobRequest> messages;
+    grpc::StatusCode code;
+    const char* message;
+  } cases[] = {
+      {{}, grpc::StatusCode::INVALID_ARGUMENT, "header"},
+      {{Chunk(0, "abc")}, grpc::StatusCode::INVALID_ARGUMENT, "header"},
+      {{Header("../../x", 6)}, grpc::StatusCode::INVALID_ARGUMENT, "digest"},
+      {{Header(digest, -1)}, grpc::StatusCode::INVALID_ARGUMENT, "negative"},
+      {{Header(digest, 6), Header(digest, 6)}, grpc::StatusCode::INVALID_ARGUMENT, "only chunks"},
+      {{Header(digest, 6), Chunk(0, "")}, grpc::StatusCode::INVALID_ARGUMENT, "0 bytes"},
+      {{Header(digest, 4 << 20), Chunk(0, std::string((2 << 20) + 1, 'x'))},
+       grpc::StatusCode::INVALID_ARGUMENT,
+       "2097153 bytes"},
+      {{Header(digest, 6), Chunk(0, "abc"), Chunk(4, "ef")}, grpc::StatusCode::OUT_OF_RANGE, "ended at 3"},
+      {{Header(digest, 6), Chunk(3, "def")}, grpc::StatusCode::OUT_OF_RANGE, "ended at 0"},
+      {{Header(digest, 6), Chunk(0, "abcdefg")}, grpc::StatusCode::OUT_OF_RANGE, "6 announced"},
+      {{Header(digest, 6), Chunk(0, "abcdeX")}, grpc::StatusCode::DATA_LOSS, ""},
+      {{Header(digest, 6), Chunk(0, "abc")}, grpc::StatusCode::DATA_LOSS, ""},
+      {{Header(digest, kMaxBlobBytes + 1)}, grpc::StatusCode::RESOURCE_EXHAUSTED, "--max-blob-size"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_THAT(Upload(c.messages), IsGrpcError(c.code, HasSubstr(c.message)));
+    EXPECT_EQ(CountBlobs(), 0) << c.message;
+  }
+}
+
+TEST_F(BlobServiceTest, AnUploadForWhichThereIsNoRoomIsRefused) {
+  blobs_.SetFreeBytes((64 << 20) + 5);
+  EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6), Chunk(0, "abcdef")}),
+              IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED, HasSubstr("no room for 6 bytes")));
+  blobs_.SetFreeBytes((64 << 20) + 6);
+  EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6), Chunk(0, "abcdef")}), IsGrpcOk());
+}
+
+TEST_F(BlobServiceTest, AClientThatGoesAwayHalfWayLeavesNothing) {
+  // All bytes were sent, but the client never said that it was done.
+  for (const char* sent : {"abc", "abcdef"}) {
+    grpc::ClientContext context;
+    v1::UploadBlobResponse response;
+    const auto writer = blob_stub_->UploadBlob(&context, &response);
+    ASSERT_TRUE(writer->Write(Header(base::Sha256("abcdef"), 6)));
+    ASSERT_TRUE(writer->Write(Chunk(0, sent)));
+    context.TryCancel();
+    EXPECT_THAT(writer->Finish(), IsGrpcError(grpc::StatusCode::CANCELLED, ::testing::_));
+  }
+  server_->Shutdown(absl::Seconds(5));  // All handlers are done now.
+  EXPECT_EQ(CountBlobs(), 0);
+}
+
+TEST_F(BlobServiceTest, DownloadsFromAnyOffset) {
+  std::string bytes(2'500'000, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 >> 8);
+  const std::string digest = blobs_.Put(bytes);
+  for (const int64_t offset : {0, 1, 1 << 20, (1 << 20) + 7, 2'499'999, 2'500'000}) {
+    std::string received;
+    int64_t size = 0;
+    EXPECT_THAT(Download(digest, offset, &received, &size), IsGrpcOk());
+    EXPECT_TRUE(received == bytes.substr(static_cast<size_t>(offset))) << offset;
+    EXPECT_EQ(size, 2'500'000);
+  }
+}
+
+TEST_F(BlobServiceTest, DownloadsThatCannotBeAreRefused) {
+  const std::string digest = blobs_.Put("abcdef");
+  std::string bytes;
+  int64_t size = 0;
+  EXPECT_THAT(Download(base::Sha256("x"), 0, &bytes, &size), IsGrpcError(grpc::StatusCode::NOT_FOUND, HasSubstr("")));
+  EXPECT_THAT(Download("x", 0, &bytes, &size), IsGrpcError(grpc::StatusCode::INVALID_ARGUMENT, HasSubstr("digest")));
+  EXPECT_THAT(Download(digest, 7, &bytes, &size), IsGrpcError(grpc::StatusCode::OUT_OF_RANGE, HasSubstr("offset 7")));
+  EXPECT_THAT(Download(digest, -1, &bytes, &size), IsGrpcError(grpc::StatusCode::OUT_OF_RANGE, HasSubstr("-1")));
+  EXPECT_EQ(bytes, "");
+}
+
+TEST_F(BlobServiceTest, DamagedBlobsAreNotServedWhole) {
+  const std::string digest = blobs_.Put("abcdef");
+  blobs_.Damage(digest);
+  std::string bytes;
+  int64_t size = 0;
+  EXPECT_THAT(Download(digest, 0, &bytes, &size), IsGrpcError(grpc::StatusCode::DATA_LOSS, HasSubstr(digest)));
+  EXPECT_EQ(bytes, "");
+}
+
+TEST_F(BlobServiceTest, AsksForTooManyBlobsAreRefused) {
+  v1::FindMissingBlobsRequest request;
+  for (int i = 0; i < 1001; ++i) request.add_digests(base::Sha256("x"));
+  grpc::ClientContext context;
+  v1::FindMissingBlobsResponse response;
+  EXPECT_THAT(blob_stub_->FindMissingBlobs(&context, request, &response),
+              IsGrpcError(grpc::StatusCode::INVALID_ARGUMENT, HasSubstr("1000")));
+}
+
+}  // namespace
+}  // namespace joinery::server

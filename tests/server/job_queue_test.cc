@@ -1,0 +1,73 @@
+#include "server/job_queue.h"
+
+#include <string>
+
+#include "storage/sqlite/job_store.h"
+#include "tests/testing/fake_blob_store.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_random_source.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temporary_folder.h"
+
+namespace joinery::server {
+namespace {
+
+using ::joinery::testing::IsOk;
+using ::joinery::testing::StatusIs;
+
+class JobQueueTest : public ::testing::Test {
+ protected:
+  v1::JobSpec MakeSpec() {
+    v1::JobSpec spec;
+    v1::BlobRef blob;
+    blob.set_digest(blobs_.Put("blob"));
+    blob.set_size(4);
+    *spec.mutable_build()->mutable_model() = blob;
+    *spec.mutable_build()->mutable_calibration() = blob;
+    return spec;
+  }
+
+  joinery::testing::TemporaryFolder folder_;
+  joinery::testing::FakeClock clock_;
+  joinery::testing::FakeBlobStore blobs_;
+  std::unique_ptr<storage::SqliteJobStore> jobs_ =
+      storage::SqliteJobStore::Open({.path = folder_ / "joinery.db", .restart_grace = absl::Seconds(15), .vfs = ""},
+                                    clock_, joinery::testing::FakeRandomSource(1))
+          .value();
+  JobQueue queue_{*jobs_, blobs_, absl::Seconds(15)};
+};
+
+TEST_F(JobQueueTest, AJobClaimedForAWorkerThatHasJustGoneReturnsToTheQueue) {
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(MakeSpec(), "request"));
+  int asked = 0;
+  const auto gone_after_the_claim = [&] { return ++asked > 1; };
+  EXPECT_THAT(queue_.Lease("worker", "1", absl::Seconds(1), gone_after_the_claim),
+              StatusIs(absl::StatusCode::kCancelled, ::testing::_));
+  EXPECT_EQ(queue_.Get(job.id())->state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(queue_.Get(job.id())->attempts(), 0);
+}
+
+TEST_F(JobQueueTest, ALeaseThatDoesNotWaitAnswersAtOnce) {
+  ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease("worker", "1", absl::ZeroDuration(), [] { return false; }));
+  EXPECT_FALSE(lease.has_value());
+}
+
+TEST_F(JobQueueTest, AWatcherThatWantsNoMoreEndsTheWatch) {
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(MakeSpec(), "request"));
+  EXPECT_THAT(queue_.Watch(
+                  job.id(), 0, [] { return false; }, [](const v1::JobEvent&) { return false; }),
+              StatusIs(absl::StatusCode::kCancelled, ::testing::_));
+  EXPECT_THAT(queue_.Watch(
+                  job.id(), 0, [] { return true; }, [](const v1::JobEvent&) { return true; }),
+              StatusIs(absl::StatusCode::kCancelled, ::testing::_));
+}
+
+TEST_F(JobQueueTest, AStoppedQueueGivesNoLeases) {
+  ASSERT_THAT(queue_.Create(MakeSpec(), "request"), IsOk());
+  queue_.Stop();
+  EXPECT_THAT(queue_.Lease("worker", "1", absl::Seconds(1), [] { return false; }),
+              StatusIs(absl::StatusCode::kUnavailable, ::testing::_));
+}
+
+}  // namespace
+}  // namespace joinery::server
