@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/frontend/load_model.h"
 #include "compiler/frontend/random_feed.h"
 #include "compiler/frontend/simplify.h"
 #include "compiler/frontend/verify_equivalence.h"
@@ -161,6 +162,39 @@ TEST(SimplifyTest, RunsPassesUntilNothingIsLeftToDo) {
   int total = 0;
   for (const PassReport& report : reports) total += report.rewrites;
   EXPECT_GE(total, 4);
+}
+
+TEST(SimplifyTest, DamagedModelsDoNotCrash) {
+  const std::string bytes = ParseOnnxText(
+                                "g (float[1,1,4,4] x) => (float[a,b,c,d] y) <float[1,1,1,1] w = {2}> { "
+                                "s = Shape(x) p = Concat<axis = 0>(s, s) q = Sub(p, p) t = Pad(x, q) "
+                                "u = Mul(t, w) y = Relu(u) }")
+                                .SerializeAsString();
+  int num_taken = 0;
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(static_cast<unsigned char>(flipped[bit / 8]) ^ (1U << (bit % 8)));
+    absl::StatusOr<onnx::ModelProto> model = ParseModel(flipped, "flipped", ModelLimits());
+    if (!model.ok()) continue;
+    absl::StatusOr<Imported> imported = ImportModel(*std::move(model), ImportOptions());
+    if (imported.ok() && Simplify(imported->graph).ok()) ++num_taken;
+  }
+  EXPECT_GT(num_taken, 0);
+}
+
+TEST(SimplifyTest, TimeGrowsWithTheSizeOfTheGraphOnly) {
+  constexpr int kNodes = 30'000;
+  onnx::ModelProto model = ParseOnnxText("g (float[1] x) => (float[1] y) { t0 = Relu(x) }");
+  for (int i = 0; i < kNodes; ++i) {
+    onnx::NodeProto* node = model.mutable_graph()->add_node();
+    node->set_op_type(i % 3 == 0 ? "Neg" : "Identity");
+    node->add_input("t" + std::to_string(i));
+    node->add_output(i + 1 == kNodes ? "y" : "t" + std::to_string(i + 1));
+  }
+  ASSERT_OK_AND_ASSIGN(model, ParseModel(model.SerializeAsString(), "long", ModelLimits()));
+  ASSERT_OK_AND_ASSIGN(Imported imported, ImportModel(std::move(model), ImportOptions()));
+  ASSERT_THAT(Simplify(imported.graph), IsOk());
+  EXPECT_EQ(imported.graph.proto().node_size(), 1 + kNodes / 3);
 }
 
 }  // namespace
