@@ -22,7 +22,7 @@
 #define JOINERY_ASSIGN_OR_RETURN(result, target, expression) \
   auto result = (expression);                                \
   if (!result.ok()) return std::move(result).status();       \
-  target = std::move(result).value() /* NOLINT(bugprone-macro-parentheses) */
+  target = std::move(result).value()
 #define JOINERY_JOIN(left, right) JOINERY_JOIN_EXPANDED(left, right)
 #define JOINERY_JOIN_EXPANDED(left, right) left##right
 

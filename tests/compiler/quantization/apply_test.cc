@@ -33,7 +33,7 @@ std::vector<float> Ramp(size_t size) {
   return values;
 }
 
-std::vector<float> Run(const onnx::ModelProto& model) {
+std::vector<float> RunOnRamp(const onnx::ModelProto& model) {
   const auto executor = LoadOnnxRuntime(model, {});
   EXPECT_THAT(executor, IsOk());
   std::vector<Tensor> feed;
@@ -53,7 +53,7 @@ class ApplyTest : public ::testing::TestWithParam<Case> {};
 TEST_P(ApplyTest, KeepsMeaningAndNames) {
   onnx::ModelProto model = ParseOnnxText(GetParam().model);
   onnx::shape_inference::InferShapes(model);
-  const std::vector<float> expected = Run(model);
+  const std::vector<float> expected = RunOnRamp(model);
   for (const v1::WeightGranularity granularity :
        {v1::WEIGHT_GRANULARITY_PER_CHANNEL, v1::WEIGHT_GRANULARITY_PER_TENSOR}) {
     Graph graph(model);
@@ -64,7 +64,7 @@ TEST_P(ApplyTest, KeepsMeaningAndNames) {
     EXPECT_NO_THROW(onnx::checker::check_model(graph.model()));
     EXPECT_EQ(graph.proto().input(0).name(), model.graph().input(0).name());
     EXPECT_EQ(graph.proto().output(0).name(), model.graph().output(0).name());
-    EXPECT_THAT(Run(graph.model()), Pointwise(FloatNear(0.06F), expected));
+    EXPECT_THAT(RunOnRamp(graph.model()), Pointwise(FloatNear(0.06F), expected));
     int float_weights = 0;
     for (const onnx::TensorProto& initializer : graph.proto().initializer()) {
       if (initializer.data_type() == onnx::TensorProto::FLOAT &&
@@ -106,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(, ApplyTest,
                              {"ClippedTail", R"(g (float[1,4] x) => (float[1,4] z)
             <float low = {0}, float high = {0.5}> { y = Sigmoid(x)  z = Clip(y, low, high) })"},
                          }),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& test) { return test.param.name; });
 
 TEST(ApplyBiasTest, ABiasIsStoredInUnitsOfInputScaleTimesWeightScale) {
   onnx::ModelProto model = ParseOnnxText(R"(g (float[1,1] x) => (float[1,1] z)

@@ -1,0 +1,196 @@
+// The whole way from a model and photos to the artifact, in one process.
+#include "compiler/build.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "compiler/backend/joint_file.h"
+#include "compiler/failure.h"
+#include "tests/compiler/calibration/builders.h"
+#include "tests/compiler/frontend/onnx_text.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temporary_folder.h"
+
+namespace joinery::compiler {
+namespace {
+
+using ::joinery::testing::IsOk;
+using ::joinery::testing::TemporaryFolder;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr char kModel[] = R"(g (float[1,3,4,4] image) => (float[1,2] scores)
+    <float[2,3,1,1] w = {0.5,-0.3,0.1,0.8,0.2,-0.4}, float[2] b = {0.1,-0.2}> {
+      c = Conv(image, w, b)
+      r = Relu(c)
+      p = GlobalAveragePool(r)
+      scores = Flatten(p) })";
+
+constexpr char kConfiguration[] = R"(
+    target_hardware: TARGET_HARDWARE_AX620
+    src_input_tensors { color_space: TENSOR_COLOR_SPACE_RGB }
+    dst_input_tensors { color_space: TENSOR_COLOR_SPACE_RGB }
+    neuwizard_conf { operator_conf { input_conf_items { attributes {
+      input_modifications { affine_preprocess { slope: 1 slope_divisor: 255 } } } } } })";
+
+class Recorder : public BuildListener {
+ public:
+  void OnProgress(const v1::Progress& progress) override {
+    if (stages.empty() || stages.back() != progress.stage()) stages.push_back(progress.stage());
+    EXPECT_GE(progress.fraction(), 0);
+    EXPECT_LE(progress.fraction(), 1);
+    EXPECT_EQ(progress.stage_index(), static_cast<int>(stages.size()));
+    EXPECT_EQ(progress.stage_count(), 6);
+  }
+  void OnLog(v1::LogLevel /*level*/, absl::string_view text) override { log.emplace_back(text); }
+
+  std::vector<std::string> stages;
+  std::vector<std::string> log;
+};
+
+class BuildTest : public ::testing::Test {
+ protected:
+  BuildTest() {
+    mkdir((folder_ / "photos").c_str(), 0755);
+    for (const char* name : {"photos/a.png", "photos/b.png"}) {
+      Write(name, EncodePng(Gradient(name[7] == 'a' ? 4 : 9, 4, 3)));
+    }
+    Write("m.onnx", ParseOnnxText(kModel).SerializeAsString());
+    arguments_.model_path = folder_ / "m.onnx";
+    arguments_.calibration_path = folder_ / "photos";
+    arguments_.output_path = folder_ / "m.joint";
+    arguments_.report_path = folder_ / "report.json";
+    arguments_.output_configuration_path = folder_ / "out.prototxt";
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(kConfiguration, &arguments_.configuration));
+  }
+
+  void Write(const std::string& name, const std::string& bytes) {
+    ASSERT_THAT(base::WriteFileAtomically(folder_ / name, bytes), IsOk());
+  }
+
+  bool Exists(const std::string& name) { return std::filesystem::exists(folder_ / name); }
+
+  // Builds, expects a failure that leaves no file, and returns it.
+  v1::Failure BuildFails() {
+    const absl::StatusOr<v1::Report> report = Build(arguments_, recorder_);
+    EXPECT_FALSE(report.ok());
+    for (const char* name : {"m.joint", "report.json", "out.prototxt"}) EXPECT_FALSE(Exists(name)) << name;
+    return ToFailure(report.status());
+  }
+
+  TemporaryFolder folder_;
+  BuildArguments arguments_;
+  Recorder recorder_;
+};
+
+TEST_F(BuildTest, WritesAnArtifactThatSaysWhatItIs) {
+  ASSERT_OK_AND_ASSIGN(const v1::Report report, Build(arguments_, recorder_));
+  EXPECT_THAT(recorder_.stages, ElementsAre("import", "simplify", "calibrate", "quantize", "evaluate", "emit"));
+  EXPECT_THAT(recorder_.log, Contains(AllOf(HasSubstr("b.png"), HasSubstr("9x4"))));
+
+  ASSERT_OK_AND_ASSIGN(const Joint joint, ReadJoint(arguments_.output_path));
+  EXPECT_EQ(joint.manifest.model_digest(), *base::Sha256OfFile(arguments_.model_path));
+  EXPECT_EQ(joint.manifest.calibration_set().samples(), 2);
+  ASSERT_THAT(joint.manifest.inputs(), SizeIs(1));
+  EXPECT_EQ(joint.manifest.inputs(0).name(), "image");
+  EXPECT_THAT(joint.manifest.inputs(0).shape(), ElementsAre(1, 4, 4, 3));
+  EXPECT_EQ(joint.manifest.inputs(0).element_type(), "uint8");
+  EXPECT_EQ(joint.manifest.inputs(0).layout(), "NHWC");
+  EXPECT_EQ(joint.manifest.inputs(0).color_space(), "RGB");
+  ASSERT_THAT(joint.manifest.outputs(), SizeIs(1));
+  EXPECT_EQ(joint.manifest.outputs(0).name(), "scores");
+  EXPECT_GT(joint.manifest.precision().outputs(0).cosine_min(), 0.999);
+  EXPECT_THAT(joint.manifest.float_nodes(), SizeIs(0));
+  EXPECT_EQ(report.manifest().SerializeAsString(), joint.manifest.SerializeAsString());
+  EXPECT_EQ(report.artifact_bytes(), static_cast<int64_t>(std::filesystem::file_size(arguments_.output_path)));
+  EXPECT_TRUE(Exists("report.json"));
+  EXPECT_TRUE(Exists("out.prototxt"));
+}
+
+TEST_F(BuildTest, TheSameInputsGiveTheSameBytesOnAnyNumberOfThreads) {
+  ASSERT_THAT(Build(arguments_, recorder_), IsOk());
+  arguments_.output_path = folder_ / "again.joint";
+  arguments_.threads = 3;
+  Recorder again;
+  ASSERT_THAT(Build(arguments_, again), IsOk());
+  EXPECT_EQ(*base::Sha256OfFile(folder_ / "m.joint"), *base::Sha256OfFile(folder_ / "again.joint"));
+}
+
+TEST_F(BuildTest, EveryNodeSaysWhichPartRunsIt) {
+  ASSERT_THAT(Build(arguments_, recorder_), IsOk());
+  ASSERT_OK_AND_ASSIGN(const Joint joint, ReadJoint(arguments_.output_path));
+  int on_npu = 0;
+  for (const onnx::NodeProto& node : joint.model.graph().node()) {
+    ASSERT_EQ(node.metadata_props_size(), 1) << node.name();
+    EXPECT_EQ(node.metadata_props(0).key(), "joinery.part");
+    if (node.op_type() == "Conv") EXPECT_EQ(node.metadata_props(0).value(), "npu:0");
+    if (node.op_type() == "Cast") EXPECT_EQ(node.metadata_props(0).value(), "cpu:0");
+    on_npu += node.metadata_props(0).value() == "npu:0" ? 1 : 0;
+  }
+  ASSERT_THAT(joint.manifest.parts(), SizeIs(2));
+  EXPECT_EQ(joint.manifest.parts(1).name(), "npu:0");
+  EXPECT_EQ(joint.manifest.parts(1).nodes(), on_npu);
+}
+
+TEST_F(BuildTest, AModelThatIsNoModelIsItself) {
+  Write("m.onnx", "GIF89a");
+  const v1::Failure failure = BuildFails();
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INVALID_MODEL);
+  EXPECT_THAT(failure.culprit(), HasSubstr("m.onnx"));
+}
+
+TEST_F(BuildTest, AnUnknownOperatorIsUnsupported) {
+  Write("m.onnx",
+        ParseOnnxText("g (float[1,3,4,4] x) => (float[1,3,4,4] y) { y = Frobnicate(x) }").SerializeAsString());
+  const v1::Failure failure = BuildFails();
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_UNSUPPORTED_OPERATOR);
+  EXPECT_THAT(failure.message(), HasSubstr("Frobnicate"));
+}
+
+TEST_F(BuildTest, AJointIsNotQuantizedAgain) {
+  ASSERT_THAT(Build(arguments_, recorder_), IsOk());
+  arguments_.model_path = arguments_.output_path;
+  arguments_.output_path = folder_ / "twice.joint";
+  Recorder again;
+  const v1::Failure failure = ToFailure(Build(arguments_, again).status());
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INVALID_MODEL);
+  EXPECT_THAT(failure.message(), HasSubstr("already"));
+}
+
+TEST_F(BuildTest, ADamagedPhotoIsTheCulprit) {
+  Write("photos/b.png", EncodePng(Gradient(4, 4, 3)).substr(0, 60));
+  const v1::Failure failure = BuildFails();
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INVALID_CALIBRATION);
+  EXPECT_EQ(failure.culprit(), "b.png");
+}
+
+TEST_F(BuildTest, AConfigurationForAnotherModelIsInvalid) {
+  arguments_.configuration.mutable_src_input_tensors(0)->set_tensor_name("data");
+  const v1::Failure failure = BuildFails();
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INVALID_CONFIG);
+  EXPECT_THAT(failure.message(), AllOf(HasSubstr("data"), HasSubstr("image")));
+}
+
+TEST_F(BuildTest, AModelThatComputesNotANumberIsRefused) {
+  Write("m.onnx", ParseOnnxText(R"(g (float[1,3,4,4] x) => (float[1,3,4,4] y) <float c = {-2}> {
+                      a = Add(x, c)  b = Log(a)  y = Relu(b) })")
+                      .SerializeAsString());
+  const v1::Failure failure = BuildFails();
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INVALID_MODEL);
+  EXPECT_THAT(failure.message(), HasSubstr("NaN"));
+}
+
+}  // namespace
+}  // namespace joinery::compiler
