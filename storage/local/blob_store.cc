@@ -157,7 +157,7 @@ absl::Status LocalBlobStore::RenameDurably(const std::string& temporary, const s
   RETURN_IF_ERROR(file_system_.MakeFolder(ShardFolder(digest)));
   RETURN_IF_ERROR(file_system_.SyncFolder(blobs_));
   RETURN_IF_ERROR(file_system_.Rename(temporary, BlobPath(digest)));
-  const absl::Status status = file_system_.SyncFolder(ShardFolder(digest));
+  absl::Status status = file_system_.SyncFolder(ShardFolder(digest));
   if (!status.ok()) {
     unlink(BlobPath(digest).c_str());
     statistics_.reset();
