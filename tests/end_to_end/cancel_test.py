@@ -1,0 +1,104 @@
+"""Stopping: jobs that are cancelled, clients that are interrupted, services that are shut down."""
+
+import json
+import signal
+import time
+
+from programs import files_below, processes_in, wait_until
+
+
+def test_cancel_a_running_job(programs, service, slow_inputs):
+    service.start_server()
+    worker = service.start_worker()
+    client = service.start_client("build", *slow_inputs.client_arguments(), "-o", programs.files / "out.joint")
+    wait_until(service.compilers, "the job runs")
+    job_id = service.json("jobs", "list")["items"][0]["id"]
+    service.wait_until_calibrating(job_id)
+    begin = time.monotonic()
+    assert service.client("jobs", "cancel", job_id).code == 0
+    done = client.wait(10)
+    assert time.monotonic() - begin < 2
+    assert done.code == 7 and done.out == "", done
+    job = service.show(job_id)
+    assert job["state"] == "JOB_STATE_CANCELLED" and "failure" not in job and "result" not in job
+    wait_until(lambda: not service.compilers() and not files_below(service.work), "nothing is left of the job", seconds=5)
+    assert not (programs.files / "out.joint").exists()
+    assert worker.is_running()
+    # Once more changes nothing.
+    assert service.json("jobs", "cancel", job_id)["state"] == "JOB_STATE_CANCELLED"
+
+
+def test_cancel_a_queued_job(service, inputs):
+    service.start_server()
+    job_id = service.submit(inputs)
+    assert service.json("jobs", "cancel", job_id)["state"] == "JOB_STATE_CANCELLED"
+    assert service.client("jobs", "watch", job_id).code == 7
+    assert service.client("fetch", job_id).code == 7
+    service.start_worker()
+    again = service.submit(inputs)
+    assert service.wait_until_final(again)["state"] == "JOB_STATE_SUCCEEDED"
+    assert service.show(job_id)["attempts"] == 0
+
+
+def test_ctrl_c_while_waiting(service, slow_inputs):
+    service.start_server()
+    service.start_worker()
+    client = service.start_client("build", *slow_inputs.client_arguments())
+    wait_until(service.compilers, "the job runs")
+    client.signal(signal.SIGINT)
+    done = client.wait(5)
+    (job,) = service.json("jobs", "list")["items"]
+    assert done.code == 130 and done.out == "", done
+    assert f"joinery jobs watch {job['id']}" in done.err
+    assert service.wait_until_final(job["id"])["state"] == "JOB_STATE_SUCCEEDED"
+
+
+def test_sigterm_while_waiting(service, inputs):
+    service.start_server()
+    client = service.start_client("build", *inputs.client_arguments(), "--json")
+    job = wait_until(lambda: service.json("jobs", "list")["items"], "the job is queued")[0]
+    client.signal(signal.SIGTERM)
+    done = client.wait(5)
+    assert done.code == 143 and done.out == "", done
+    assert json.loads(done.err.splitlines()[-1])["error"]["code"]
+    assert service.show(job["id"])["state"] == "JOB_STATE_QUEUED"
+
+
+def test_idle_service_stops(programs, service):
+    service.start_server()
+    worker = service.start_worker()
+    wait_until(lambda: service.json("workers")["items"], "the worker is known")
+    for process in (worker, service.server):
+        process.signal(signal.SIGTERM)
+        assert process.wait(5).code == 0, process.transcript()
+    assert processes_in(programs.folder) == {}
+    assert files_below(service.work) == []
+
+
+def test_worker_stops_in_the_middle_of_a_job(programs, service, slow_inputs):
+    """It hands the job back, and that attempt does not count."""
+    service.start_server()
+    worker = service.start_worker()
+    job_id = service.submit(slow_inputs)
+    service.wait_until_calibrating(job_id)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait(5).code == 0, worker.transcript()
+    assert not service.compilers() and files_below(service.work) == []
+    assert service.show(job_id)["state"] == "JOB_STATE_QUEUED"
+    service.start_worker()
+    job = service.wait_until_final(job_id)
+    assert (job["state"], job["attempts"], job["worker"]) == ("JOB_STATE_SUCCEEDED", 1, "worker-2")
+
+
+def test_server_stops_in_the_middle_of_a_job(programs, service, slow_inputs):
+    """The worker waits for it; the lease still holds when it is back."""
+    service.start_server()
+    worker = service.start_worker()
+    job_id = service.submit(slow_inputs)
+    service.wait_until_calibrating(job_id)
+    service.server.signal(signal.SIGTERM)
+    assert service.server.wait(5).code == 0, service.server.transcript()
+    assert worker.is_running()
+    service.start_server()
+    job = service.wait_until_final(job_id)
+    assert (job["state"], job["attempts"]) == ("JOB_STATE_SUCCEEDED", 1)

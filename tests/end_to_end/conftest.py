@@ -1,0 +1,47 @@
+"""Fixtures of the end-to-end tests, and how a skipped test is told to ctest."""
+
+import pathlib
+import tempfile
+
+import inputs as build_inputs
+import programs as real_programs
+import pytest
+import service as real_service
+
+SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt.
+
+
+@pytest.fixture
+def programs():
+    with tempfile.TemporaryDirectory(prefix="joinery-test-") as name:
+        started = real_programs.Programs(pathlib.Path(name).resolve())
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+@pytest.fixture
+def service(programs):
+    """Nothing runs yet."""
+    return real_service.Service(programs)
+
+
+@pytest.fixture
+def inputs(programs):
+    """A small model, eight photos and a configuration: a build that succeeds at once."""
+    return build_inputs.write_inputs(programs.files)
+
+
+@pytest.fixture
+def slow_inputs(programs):
+    """A build that takes some seconds."""
+    return build_inputs.write_slow_inputs(programs.files)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """pytest calls it success when every test was skipped."""
+    counts = session.config.pluginmanager.get_plugin("terminalreporter").stats
+    if exitstatus == pytest.ExitCode.OK and counts.get("skipped") and not counts.get("passed"):
+        session.exitstatus = SKIPPED

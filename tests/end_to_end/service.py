@@ -1,0 +1,98 @@
+"""A Joinery service of real processes: joineryd on a free port, any number of workers, and the client."""
+
+import json
+import os
+import pathlib
+import re
+
+from programs import DEADLINE, processes_in, wait_until
+
+_LISTENING = re.compile(r"^joineryd \S+ listening on (\S+) ", re.MULTILINE)
+
+
+class Service:
+    """Starts nothing by itself. The data folder stays the same when the server is started again."""
+
+    def __init__(self, programs):
+        self.programs = programs
+        self.data, self.work = programs.folder / "data", programs.folder / "work"
+        self.server, self.address, self._workers = None, "127.0.0.1:0", 0
+
+    def start_server(self, lease_term=15):
+        """On a free port the first time, and on the same one when started again."""
+        self.server = self.programs.start(
+            "joineryd", "--data-dir", self.data, "--listen", self.address, "--lease-term", lease_term)
+        listening = wait_until(lambda: _LISTENING.search(self.server.out()) or not self.server.is_running(),
+                               "joineryd says where it listens")
+        assert listening is not True, f"joineryd ended\n{self.server.transcript()}"
+        self.address = listening.group(1)
+
+    def start_worker(self, *options):
+        self._workers += 1
+        name = f"worker-{self._workers}"
+        return self.programs.start("joinery-worker", "--server", self.address, "--name", name, "--cache-dir",
+                                   self.programs.folder / "cache" / name, "--work-dir", self.work, *options)
+
+    def start_client(self, *arguments):
+        return self.programs.start("joinery", *arguments, JOINERY_SERVER=self.address)
+
+    def client(self, *arguments, seconds=DEADLINE):
+        return self.start_client(*arguments).wait(seconds)
+
+    def json(self, *arguments):
+        """The one document that a command with --json prints."""
+        done = self.client(*arguments, "--json")
+        assert done.code == 0, done.err
+        document = json.loads(done.out)
+        assert document["schema"] == "v1"
+        return document
+
+    def submit(self, inputs, *options):
+        """Returns the job's id."""
+        done = self.client("submit", *inputs.client_arguments(), *options)
+        assert done.code == 0, done.err
+        return done.out.strip()
+
+    def show(self, job_id):
+        return self.json("jobs", "show", job_id)
+
+    def wait_for_event(self, job_id, is_wanted, what, seconds=DEADLINE):
+        """Watches until is_wanted(event); the job may go on."""
+        watch = self.start_client("jobs", "watch", job_id, "--json")
+        for line in watch.lines(seconds):
+            event = json.loads(line)
+            if is_wanted(event):
+                watch.close()
+                return event
+        raise AssertionError(f"job {job_id} ended before: {what}\n{watch.transcript()}")
+
+    def wait_until_calibrating(self, job_id, seconds=DEADLINE):
+        """Until some samples were observed: the compiler is in the middle of its work."""
+        def is_calibrating(event):
+            progress = event.get("progress", {})
+            return progress.get("stage") == "calibrate" and 0 < progress.get("fraction", 0) < 0.9
+        return self.wait_for_event(job_id, is_calibrating, "it calibrates", seconds)
+
+    def wait_until_final(self, job_id, seconds=DEADLINE):
+        """Returns the job as it ended."""
+        self.client("jobs", "watch", job_id, seconds=seconds)
+        job = self.show(job_id)
+        assert job["state"] in ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"), job
+        return job
+
+    def compilers(self):
+        """Process ids of compilers that run for the workers."""
+        return [pid for pid, name in processes_in(self.work).items() if name == "joineryc"]
+
+    def incoming(self):
+        return list((self.data / "incoming").iterdir())
+
+    def blobs(self):
+        """Sizes by digest."""
+        return {path.name: path.stat().st_size for path in (self.data / "blobs").rglob("*") if path.is_file()}
+
+
+def data_folder():
+    """The folder of real models and pictures, or None."""
+    name = os.environ.get("JOINERY_DATA")
+    return pathlib.Path(name) if name else None
