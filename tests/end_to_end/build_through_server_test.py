@@ -105,7 +105,8 @@ def test_jobs_commands(programs, service, inputs):
     job = service.show(job_id)
     assert (job["id"], job["state"], job["attempts"], job["worker"]) == (job_id, "JOB_STATE_SUCCEEDED", 1, "worker-1")
     assert job == service.show("@last") == service.show(job_id[:-3])
-    assert dict(line.split("\t") for line in service.client("jobs", "show", job_id).out.splitlines())["state"] == "SUCCEEDED"
+    shown = service.client("jobs", "show", job_id).out
+    assert dict(line.split("\t") for line in shown.splitlines())["state"] == "SUCCEEDED"
 
     logged = service.client("jobs", "logs", job_id).out
     assert "8 samples observed" in logged

@@ -11,8 +11,7 @@ def test_cancel_a_running_job(programs, service, slow_inputs):
     service.start_server()
     worker = service.start_worker()
     client = service.start_client("build", *slow_inputs.client_arguments(), "-o", programs.files / "out.joint")
-    wait_until(service.compilers, "the job runs")
-    job_id = service.json("jobs", "list")["items"][0]["id"]
+    job_id = service.wait_until_running()
     service.wait_until_calibrating(job_id)
     begin = time.monotonic()
     assert service.client("jobs", "cancel", job_id).code == 0
@@ -21,7 +20,8 @@ def test_cancel_a_running_job(programs, service, slow_inputs):
     assert done.code == 7 and done.out == "", done
     job = service.show(job_id)
     assert job["state"] == "JOB_STATE_CANCELLED" and "failure" not in job and "result" not in job
-    wait_until(lambda: not service.compilers() and not files_below(service.work), "nothing is left of the job", seconds=5)
+    wait_until(lambda: not service.compilers(), "the compiler is gone", seconds=5)
+    wait_until(lambda: not files_below(service.work), "its files are gone", seconds=5)
     assert not (programs.files / "out.joint").exists()
     assert worker.is_running()
     # Once more changes nothing.
@@ -44,13 +44,12 @@ def test_ctrl_c_while_waiting(service, slow_inputs):
     service.start_server()
     service.start_worker()
     client = service.start_client("build", *slow_inputs.client_arguments())
-    wait_until(service.compilers, "the job runs")
+    job_id = service.wait_until_running()
     client.signal(signal.SIGINT)
     done = client.wait(5)
-    (job,) = service.json("jobs", "list")["items"]
     assert done.code == 130 and done.out == "", done
-    assert f"joinery jobs watch {job['id']}" in done.err
-    assert service.wait_until_final(job["id"])["state"] == "JOB_STATE_SUCCEEDED"
+    assert f"joinery jobs watch {job_id}" in done.err
+    assert service.wait_until_final(job_id)["state"] == "JOB_STATE_SUCCEEDED"
 
 
 def test_sigterm_while_waiting(service, inputs):

@@ -43,5 +43,7 @@ def slow_inputs(programs):
 def pytest_sessionfinish(session, exitstatus):
     """pytest calls it success when every test was skipped."""
     counts = session.config.pluginmanager.get_plugin("terminalreporter").stats
-    if exitstatus == pytest.ExitCode.OK and counts.get("skipped") and not counts.get("passed"):
+    if session.config.option.collectonly or exitstatus != pytest.ExitCode.OK:
+        return
+    if counts.get("skipped") and not counts.get("passed"):
         session.exitstatus = SKIPPED

@@ -57,12 +57,9 @@ def test_nothing_but_the_result_is_written(programs, inputs):
     """No cache, no log, no device id, as libraries like to leave them in the user's folders."""
     before = files_below(programs.files)
     build(programs, inputs, "out.joint")
-    done = programs.run("joineryc", "run", inputs.model, "out.joint", "--input", write_photo(programs.files / "photo.png"))
+    photo = programs.files / "photo.png"
+    photo.write_bytes(png(1))
+    done = programs.run("joineryc", "run", inputs.model, "out.joint", "--input", photo)
     assert done.code == 0, done.err
-    assert set(files_below(programs.files)) - set(before) == {programs.files / "out.joint", programs.files / "photo.png"}
-    assert files_below(programs.temporary) == [] and files_below(programs.environment["HOME"]) == []
-
-
-def write_photo(path):
-    path.write_bytes(png(1))
-    return path
+    assert set(files_below(programs.files)) - set(before) == {programs.files / "out.joint", photo}
+    assert files_below(programs.temporary) == [] and files_below(programs.home) == []

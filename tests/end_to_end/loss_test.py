@@ -107,8 +107,7 @@ def test_server_killed_while_a_job_runs(programs, service, slow_inputs):
     service.start_server(lease_term=15)
     service.start_worker()
     client = service.start_client("build", *slow_inputs.client_arguments(), "-o", programs.files / "out.joint")
-    wait_until(service.compilers, "the job runs")
-    job_id = service.json("jobs", "list")["items"][0]["id"]
+    job_id = service.wait_until_running()
     service.wait_until_calibrating(job_id)
     service.server.kill()
     service.start_server(lease_term=15)
@@ -136,10 +135,9 @@ def test_client_killed_while_it_waits(service, slow_inputs):
     service.start_server()
     service.start_worker()
     client = service.start_client("build", *slow_inputs.client_arguments())
-    wait_until(service.compilers, "the job runs")
+    job_id = service.wait_until_running()
     client.kill()
-    (job,) = service.json("jobs", "list")["items"]
-    assert service.wait_until_final(job["id"])["state"] == "JOB_STATE_SUCCEEDED"
+    assert service.wait_until_final(job_id)["state"] == "JOB_STATE_SUCCEEDED"
 
 
 def test_restarted_server_is_found_again_at_once(service, inputs):
@@ -153,6 +151,6 @@ def test_restarted_server_is_found_again_at_once(service, inputs):
     wait_until(lambda: "refused" in watch.err(), "the client was refused")
     wait_until(lambda: "refused" in worker.err(), "the worker was refused")
     service.start_server()
-    done = watch.wait(8)
+    done = watch.wait(5)
     assert done.code == 0, done
     assert service.show(job_id)["attempts"] == 1

@@ -18,7 +18,8 @@ def _weights(random, *shape):
 
 def value_info(name, dims):
     """ValueInfoProto of a float32 tensor; a dimension is a number or a symbol's name."""
-    shape = b"".join(onnx_wire.message(1, onnx_wire.message(2, d) if isinstance(d, str) else onnx_wire.number(1, d)) for d in dims)
+    sizes = [onnx_wire.message(2, dim) if isinstance(dim, str) else onnx_wire.number(1, dim) for dim in dims]
+    shape = b"".join(onnx_wire.message(1, size) for size in sizes)
     tensor = onnx_wire.number(1, onnx_wire.FLOAT) + onnx_wire.message(2, shape)
     return onnx_wire.message(1, name) + onnx_wire.message(2, onnx_wire.message(1, tensor))
 
@@ -26,8 +27,9 @@ def value_info(name, dims):
 def external_tensor(name, dims, location):
     """TensorProto that says that its data are in another file."""
     entry = onnx_wire.message(1, "location") + onnx_wire.message(2, location)
-    return (b"".join(onnx_wire.number(1, d) for d in dims) + onnx_wire.number(2, onnx_wire.FLOAT) + onnx_wire.message(8, name) +
-            onnx_wire.message(13, entry) + onnx_wire.number(14, EXTERNAL))
+    sizes = b"".join(onnx_wire.number(1, dim) for dim in dims)
+    return (sizes + onnx_wire.number(2, onnx_wire.FLOAT) + onnx_wire.message(8, name) + onnx_wire.message(13, entry) +
+            onnx_wire.number(14, EXTERNAL))
 
 
 class Network:
@@ -49,7 +51,7 @@ class Network:
     def conv(self, random, name, data, channels_in, channels_out, stride=1):
         weight = self.constant(f"{name}_weight", _weights(random, channels_out, channels_in, 3, 3))
         bias = self.constant(f"{name}_bias", random.normal(0, 0.1, channels_out))
-        data = self.add("Conv", name, [data, weight, bias], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[stride, stride])
+        data = self.add("Conv", name, [data, weight, bias], kernel_shape=[3, 3], pads=[1] * 4, strides=[stride] * 2)
         return self.add("Relu", f"{name}_relu", [data])
 
     def model(self, opset=13):
@@ -59,7 +61,7 @@ class Network:
 
 
 def classifier(data="data", scores="scores", classes=10, size=32, dims=None):
-    """Network of Conv, Relu, MaxPool, GlobalAveragePool and Gemm: `data` [1, 3, size, size] to `scores` [1, classes]."""
+    """Conv, Relu, MaxPool, GlobalAveragePool and Gemm: `data` [1, 3, size, size] to `scores` [1, classes]."""
     random = np.random.default_rng(1)
     network = Network({data: dims or [1, 3, size, size]}, {scores: [1, classes]})
     hidden = network.conv(random, "conv1", data, 3, 16, stride=2)

@@ -1,7 +1,7 @@
 """Runs Joinery's programs as real processes.
 
-Everything is started through a Programs object, in its own folder and with an environment of its own, and is killed when
-that is closed. Every wait has a deadline and looks at what the programs do: output, files, processes.
+Everything is started through a Programs object, in its own folder and with an environment of its own, and is killed
+when that is closed. Every wait has a deadline and looks at what the programs do: output, files, processes.
 """
 
 import collections
@@ -62,8 +62,8 @@ class Process:
         self.name, self._out, self._err = name, folder / f"{name}.out", folder / f"{name}.err"
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self._process = subprocess.Popen(
-                [str(word) for word in command], cwd=environment["PWD"], env=environment, stdin=subprocess.DEVNULL, stdout=out,
-                stderr=err, start_new_session=True, preexec_fn=_die_with_parent)
+                [str(word) for word in command], cwd=environment["PWD"], env=environment, stdin=subprocess.DEVNULL,
+                stdout=out, stderr=err, start_new_session=True, preexec_fn=_die_with_parent)
 
     @property
     def pid(self):
@@ -90,7 +90,7 @@ class Process:
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name} has not ended within {seconds} s; so far it said\n{self.transcript()}") from None
+            raise AssertionError(f"{self.name} has not ended within {seconds} s\n{self.transcript()}") from None
         return Completed(code, self.out(), self.err())
 
     def lines(self, seconds=DEADLINE):
@@ -103,11 +103,11 @@ class Process:
             shown = len(complete)
             if ended:
                 return
-            assert time.monotonic() < end, f"{self.name} goes on after {seconds} s; so far it said\n{self.transcript()}"
+            assert time.monotonic() < end, f"{self.name} goes on after {seconds} s\n{self.transcript()}"
             time.sleep(0.005)
 
     def transcript(self):
-        return f"--- {self.name}, standard output\n{self.out()[-4000:]}--- {self.name}, standard error\n{self.err()[-8000:]}"
+        return f"--- {self.name}, stdout\n{self.out()[-4000:]}--- {self.name}, stderr\n{self.err()[-8000:]}"
 
     def close(self):
         if self.is_running():
@@ -116,16 +116,16 @@ class Process:
 
 
 class Programs:
-    """Starts programs in `folder`: files of tests in files/, homes in home/, temporary files in tmp/, output in logs/."""
+    """Starts programs in `folder`: files/ is the test's, tmp/ and home/ are the programs', logs/ has their output."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.files, self.temporary, self._logs, self._home = (folder / name for name in ("files", "tmp", "logs", "home"))
-        for made in (self.files, self.temporary, self._logs, self._home):
+        self.files, self.temporary, self.home, self._logs = (folder / name for name in ("files", "tmp", "home", "logs"))
+        for made in (self.files, self.temporary, self.home, self._logs):
             made.mkdir()
         self.environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self._home), "PWD": str(self.files), "LC_ALL": "C.UTF-8",
-            "TMPDIR": str(self.temporary), "NO_COLOR": "1"}
+            "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.home), "PWD": str(self.files),
+            "TMPDIR": str(self.temporary), "LC_ALL": "C.UTF-8", "NO_COLOR": "1"}
         self.environment.update({key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")})
         self._started = []
 

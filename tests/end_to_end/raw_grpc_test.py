@@ -8,7 +8,11 @@ import sys
 import pytest
 from programs import wait_until
 
-grpc = pytest.importorskip("grpc", reason="python3-grpcio is not installed")
+try:
+    import grpc
+except ImportError:
+    grpc = None
+pytestmark = pytest.mark.skipif(grpc is None, reason="skipped: python3-grpcio is not installed")
 PROTOS = pathlib.Path(__file__).resolve().parents[2] / "protos"
 BYTES = b"any bytes " * 1000
 

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from service import data_folder
 
-ort = pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.skipif(data_folder() is None, reason="skipped: no JOINERY_DATA")
 
 IMAGE_NET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225], 255)
@@ -31,6 +30,7 @@ joinery_conf {{ image_fit: IMAGE_FIT_{fit} }}
 
 
 def open_session(path):
+    ort = pytest.importorskip("onnxruntime")
     options = ort.SessionOptions()
     options.intra_op_num_threads = 2
     options.log_severity_level = 3
@@ -41,8 +41,8 @@ def build(programs, model, calibration, text, *options):
     """Returns the path of the .joint, made with a configuration of that text."""
     files = programs.files
     (files / "config.prototxt").write_text(text)
-    done = programs.run("joineryc", "build", "--input", model, "--calibration", calibration, "--config", files / "config.prototxt",
-                        "--output", files / "out.joint", *options, seconds=120)
+    done = programs.run("joineryc", "build", "--input", model, "--calibration", calibration, "--config",
+                        files / "config.prototxt", "--output", files / "out.joint", *options, seconds=120)
     assert done.code == 0, done.err
     return files / "out.joint"
 
@@ -84,7 +84,7 @@ def test_classifier(programs, model, mean, std, divisor, least_cosine, least_top
 
 @dataclasses.dataclass
 class Network:
-    """How a model of the data folder is fed; `pictures` is below images/."""
+    """How a model of the data folder is fed; `pictures` is below images/. Mean and std are in the order of RGB."""
     name: str
     pictures: str
     mean: list
@@ -102,7 +102,7 @@ NETWORKS = [
     Network("face_RFB-320_without_postprocessing", "faces", [127] * 3, [128] * 3),
     Network("ppocrv4_det", "ocr", *IMAGE_NET, shape="x:1x3x320x320", fit="STRETCH"),
     Network("ppocrv4_rec", "ocr", [0.5] * 3, [0.5] * 3, 255, shape="x:1x3x48x320", fit="STRETCH"),
-    Network("nanodet_m_416", "coco_calib", [103.53, 116.28, 123.675], [57.375, 57.12, 58.395], colours="BGR"),
+    Network("nanodet_m_416", "coco_calib", [123.675, 116.28, 103.53], [58.395, 57.12, 57.375], colours="BGR"),
     Network("yunet_n_320", "faces", *PIXELS, colours="BGR"),
     Network("mlperf_mobilenetv1_025_vww", "coco_calib", *PIXELS, 255),
     Network("mlperf_resnet8_cifar10", "cifar10_calib.tar", *PIXELS),
@@ -120,7 +120,7 @@ def calibration_set(programs, source, count):
 
 
 def prepare(pixels, network, wants_nhwc):
-    """What the float model takes for uint8 RGB [1, H, W, 3]. The order of mean and std is that of the .joint's colours, RGB."""
+    """What the float model takes for uint8 RGB [1, H, W, 3]."""
     values = (pixels.astype(np.float32) / network.divisor - np.float32(network.mean)) / np.float32(network.std)
     if network.colours == "BGR":
         values = values[..., ::-1]

@@ -56,6 +56,12 @@ class Service:
     def show(self, job_id):
         return self.json("jobs", "show", job_id)
 
+    def wait_until_running(self):
+        """Returns the id of the job that a worker has."""
+        def running():
+            return self.json("jobs", "list", "--state", "running")["items"]
+        return wait_until(running, "a job runs")[0]["id"]
+
     def wait_for_event(self, job_id, is_wanted, what, seconds=DEADLINE):
         """Watches until is_wanted(event); the job may go on."""
         watch = self.start_client("jobs", "watch", job_id, "--json")
