@@ -21,6 +21,8 @@ namespace {
 constexpr size_t kDigestsPerCall = 1000;
 // No new try is begun this long after the first one should have ended: a server that accepts and never answers.
 constexpr absl::Duration kPatience = absl::Seconds(10);
+// Longer than the channel pauses between two tries to connect.
+constexpr absl::Duration kReconnectTime = absl::Milliseconds(1200);
 
 bool IsLoopback(absl::string_view server) {
   return absl::StartsWith(server, "localhost:") || absl::StartsWith(server, "127.") ||
@@ -33,6 +35,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
+  // After a refused connection gRPC looks the name up again before it goes on; by default not more than every 30 s.
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 500);
   // A peer that vanished without a word is noticed although a quiet job sends no events.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
@@ -110,6 +114,11 @@ absl::Status Session::PauseBeforeRetry(Backoff& backoff, const absl::Status& sta
         absl::StrFormat("%s; trying again in %.1f s", std::string(status.message()), absl::ToDoubleSeconds(*pause)));
   }
   options_.interruption->SleepFor(*pause);
+  // A channel that was refused goes on only while somebody asks for it; a call alone would hear of the last refusal.
+  const absl::Time deadline = absl::Now() + kReconnectTime;
+  while (absl::Now() < deadline && options_.interruption->Check().ok()) {
+    if (channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + absl::Milliseconds(100)))) break;
+  }
   return absl::OkStatus();
 }
 

@@ -140,17 +140,26 @@ def test_client_killed_while_it_waits(service, slow_inputs):
     assert service.wait_until_final(job_id)["state"] == "JOB_STATE_SUCCEEDED"
 
 
-def test_restarted_server_is_found_again_at_once(service, inputs):
-    """By those that were refused while it was away."""
+def test_client_finds_a_restarted_server_at_once(service, inputs):
+    """Although it was refused while the server was away."""
     service.start_server()
     job_id = service.submit(inputs)
     watch = service.start_client("jobs", "watch", job_id)
     wait_until(lambda: "queued" in watch.err(), "the client watches")
     service.server.kill()
-    worker = service.start_worker()
     wait_until(lambda: "refused" in watch.err(), "the client was refused")
+    service.start_server()
+    assert service.client("jobs", "cancel", job_id).code == 0
+    assert watch.wait(4).code == 7
+
+
+def test_worker_finds_a_restarted_server(service, inputs):
+    """Although it was refused while the server was away."""
+    service.start_server()
+    job_id = service.submit(inputs)
+    service.server.kill()
+    worker = service.start_worker()
     wait_until(lambda: "refused" in worker.err(), "the worker was refused")
     service.start_server()
-    done = watch.wait(5)
-    assert done.code == 0, done
-    assert service.show(job_id)["attempts"] == 1
+    job = service.wait_until_final(job_id, seconds=15)
+    assert (job["state"], job["attempts"]) == ("JOB_STATE_SUCCEEDED", 1)
