@@ -3,9 +3,12 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -26,27 +29,50 @@ constexpr int64_t kMaxConfigurationSize = 4 << 20;
 // Keeps the first mistake: those after it are often its consequences.
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
-  explicit FirstError(std::string path) : path_(std::move(path)) {}
-
   void AddError(int line, int column, const std::string& message) override {
-    if (message_.empty()) message_ = absl::StrCat(path_, ":", line + 1, ":", column + 1, ": ", message);
+    if (!message_.empty()) return;
+    line_ = std::max(line, 0);
+    column_ = std::max(column, 0);
+    message_ = message;
   }
 
-  absl::Status status() const {
-    return absl::InvalidArgumentError(message_.empty() ? absl::StrCat(path_, ": cannot be parsed") : message_);
+  absl::Status status(const std::string& text, const std::string& path) const {
+    if (message_.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be parsed"));
+    const auto [line, column] = Position(absl::StrSplit(text, '\n'));
+    return absl::InvalidArgumentError(absl::StrCat(path, ":", line + 1, ":", column + 1, ": ", message_));
   }
 
  private:
-  std::string path_;
+  // The name that is unknown; empty if the mistake is another.
+  std::string UnknownName() const {
+    const std::vector<std::string> pieces = absl::StrSplit(message_, '"');
+    if (absl::StrContains(message_, "has no field named") && pieces.size() > 3) return pieces[3];
+    if (absl::StrContains(message_, "Unknown enumeration value") && pieces.size() > 1) return pieces[1];
+    return "";
+  }
+
+  // Protobuf notices an unknown name only when it has read on: back to where the name stands.
+  std::pair<int, int> Position(const std::vector<std::string>& lines) const {
+    const std::string name = UnknownName();
+    for (int line = std::min(line_, static_cast<int>(lines.size()) - 1); !name.empty() && line >= 0; --line) {
+      const size_t column = lines[static_cast<size_t>(line)].rfind(
+          name, line == line_ ? static_cast<size_t>(column_) : std::string::npos);
+      if (column != std::string::npos) return {line, static_cast<int>(column)};
+    }
+    return {line_, column_};
+  }
+
+  int line_ = 0;
+  int column_ = 0;
   std::string message_;
 };
 
 absl::StatusOr<v1::pulsar::PulsarConfiguration> ParseConfiguration(const std::string& text, const std::string& path) {
   v1::pulsar::PulsarConfiguration configuration;
-  FirstError error(path);
+  FirstError error;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
-  if (!parser.ParseFromString(text, &configuration)) return error.status();
+  if (!parser.ParseFromString(text, &configuration)) return error.status(text, path);
   return configuration;
 }
 
