@@ -255,9 +255,11 @@ class Builder {
     }
     for (const v1::FloatNode& node : plan_.float_nodes) *manifest().add_float_nodes() = node;
     if (!plan_.float_nodes.empty()) {
-      Warn(absl::StrFormat("%d nodes stay float, the first %s (%s): %s", plan_.float_nodes.size(),
-                           plan_.float_nodes.front().name(), plan_.float_nodes.front().op_type(),
-                           plan_.float_nodes.front().reason()));
+      const v1::FloatNode& first = plan_.float_nodes.front();
+      Warn(absl::StrFormat("%d %s float, %s%s (%s): %s", plan_.float_nodes.size(),
+                           plan_.float_nodes.size() == 1 ? "node stays" : "nodes stay",
+                           plan_.float_nodes.size() == 1 ? "" : "the first ", first.name(), first.op_type(),
+                           first.reason()));
     }
     float_model_ = graph_->model();
     return ApplyQuantization(*graph_, plan_, parameters, calibration.weight_granularity());

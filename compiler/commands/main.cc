@@ -1,5 +1,4 @@
 // joineryc, the compiler. Started as `pulsar` or `run_joint` it takes the vendor's command lines of that name.
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <iostream>
@@ -45,8 +44,6 @@ int Main(int argc, char** argv) {
 }  // namespace joinery::compiler
 
 int main(int argc, char** argv) {
-  // ONNX Runtime's packages otherwise keep a device id and a log of events in the user's folders, and send them home.
-  setenv("ORT_DISABLE_TELEMETRY", "1", /*overwrite=*/0);
   try {
     return joinery::compiler::Main(argc, argv);
   } catch (const std::exception& error) {

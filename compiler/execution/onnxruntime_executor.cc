@@ -1,6 +1,7 @@
 // ONNX Runtime behind Executor. Its exceptions end here.
 #include <onnxruntime_cxx_api.h>
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -17,7 +18,11 @@ namespace {
 
 // One for the process, as ONNX Runtime asks. Never destroyed: sessions in static objects may outlive main.
 Ort::Env& Environment() {
-  static auto* environment = new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "joinery");
+  static auto* environment = [] {
+    // The published packages otherwise keep a device id and a log of events in the user's folders, and send them home.
+    setenv("ORT_DISABLE_TELEMETRY", "1", /*overwrite=*/0);
+    return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "joinery");
+  }();
   return *environment;
 }
 

@@ -14,8 +14,8 @@ namespace {
 
 // One letter for the kind, then the message; equal if and only if the outcomes are.
 std::string SerializeOutcome(const Outcome& outcome) {
-  if (const auto* result = std::get_if<v1::JobResult>(&outcome)) return "R" + result->SerializeAsString();
-  if (const auto* failure = std::get_if<v1::Failure>(&outcome)) return "F" + failure->SerializeAsString();
+  if (const auto* result = std::get_if<v1::JobResult>(&outcome)) return absl::StrCat("R", result->SerializeAsString());
+  if (const auto* failure = std::get_if<v1::Failure>(&outcome)) return absl::StrCat("F", failure->SerializeAsString());
   return std::holds_alternative<Cancelled>(outcome) ? "C" : "Q";
 }
 

@@ -135,8 +135,9 @@ TEST_F(BuildTest, EveryNodeSaysWhichPartRunsIt) {
   for (const onnx::NodeProto& node : joint.model.graph().node()) {
     ASSERT_EQ(node.metadata_props_size(), 1) << node.name();
     EXPECT_EQ(node.metadata_props(0).key(), "joinery.part");
-    if (node.op_type() == "Conv") EXPECT_EQ(node.metadata_props(0).value(), "npu:0");
-    if (node.op_type() == "Cast") EXPECT_EQ(node.metadata_props(0).value(), "cpu:0");
+    const std::string& part = node.metadata_props(0).value();
+    EXPECT_TRUE(node.op_type() != "Conv" || part == "npu:0") << part;
+    EXPECT_TRUE(node.op_type() != "Cast" || part == "cpu:0") << part;
     on_npu += node.metadata_props(0).value() == "npu:0" ? 1 : 0;
   }
   ASSERT_THAT(joint.manifest.parts(), SizeIs(2));
