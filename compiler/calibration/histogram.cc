@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -11,34 +12,57 @@ namespace {
 constexpr int kHalf = Histogram::kBins / 2;
 // Small enough that a block's indices stay in the first-level cache.
 constexpr size_t kBlock = 1024;
-// Lies in no bin.
-constexpr float kOutside = -kHalf - 1.0F;
+// Its index is kBins: in no bin.
+constexpr float kOutside = kHalf;
+constexpr size_t kTurns = 4;
 // Below it, scaling a value by the inverse width would leave the range of a float.
 constexpr int kSmallestExponent = -120;
 
 struct Extremes {
-  float min = std::numeric_limits<float>::infinity();
-  float max = -std::numeric_limits<float>::infinity();
+  float min = 0;
+  float max = 0;
   int64_t zeros = 0;
   int64_t not_finite = 0;
 };
 
+// The bits of a float as a whole number that has the same order; and back.
+int32_t ToOrdered(uint32_t bits) {
+  const auto number = static_cast<int32_t>(bits);
+  return number ^ ((number >> 31) & 0x7fffffff);
+}
+float FromOrdered(int32_t ordered) { return std::bit_cast<float>(ordered ^ ((ordered >> 31) & 0x7fffffff)); }
+
+// Of the values that are finite; there must be one. On whole numbers, because compilers vectorize their minimum and
+// maximum, those of floats not.
 Extremes FindExtremes(absl::Span<const float> values) {
-  constexpr float kLargest = std::numeric_limits<float>::max();
+  constexpr uint32_t kMagnitude = 0x7fffffff;
+  constexpr uint32_t kLargestFinite = 0x7f7fffff;
+  int32_t min = std::numeric_limits<int32_t>::max();
+  int32_t max = std::numeric_limits<int32_t>::min();
   Extremes extremes;
-  int64_t zeros = 0;
-  int64_t finite = 0;
-  float min = extremes.min;
-  float max = extremes.max;
-  for (const float value : values) {
-    const bool is_finite = std::fabs(value) <= kLargest;  // False for NaN.
-    const float counted = is_finite ? value : 0.0F;
-    finite += is_finite ? 1 : 0;
-    zeros += value == 0.0F ? 1 : 0;
-    min = counted < min ? counted : min;
-    max = counted > max ? counted : max;
+  for (size_t begin = 0; begin < values.size(); begin += kBlock) {
+    const float* block = values.data() + begin;
+    const size_t count = std::min(kBlock, values.size() - begin);
+    int32_t zeros = 0;
+    int32_t not_finite = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const auto bits = std::bit_cast<uint32_t>(block[i]);
+      const uint32_t magnitude = bits & kMagnitude;
+      const bool is_finite = magnitude <= kLargestFinite;
+      const int32_t ordered = ToOrdered(bits);
+      zeros += magnitude == 0 ? 1 : 0;
+      not_finite += is_finite ? 0 : 1;
+      const int32_t low = is_finite ? ordered : std::numeric_limits<int32_t>::max();
+      const int32_t high = is_finite ? ordered : std::numeric_limits<int32_t>::min();
+      min = low < min ? low : min;
+      max = high > max ? high : max;
+    }
+    extremes.zeros += zeros;
+    extremes.not_finite += not_finite;
   }
-  return {min, max, zeros, static_cast<int64_t>(values.size()) - finite};
+  extremes.min = FromOrdered(min);
+  extremes.max = FromOrdered(max);
+  return extremes;
 }
 
 // The smallest exponent with which `largest` lies in a bin.
@@ -67,7 +91,16 @@ void Histogram::Add(absl::Span<const float> values) {
   if (largest <= 0.0F) return;
   WidenTo(ExponentFor(largest));
 
+  Count(values);
+  bins_[kHalf] -= static_cast<uint64_t>(extremes.zeros);
+}
+
+void Histogram::Count(absl::Span<const float> values) {
   const float inverse_width = std::ldexp(1.0F, -exponent_);
+  // Neighbouring values often fall into one bin, and each increment would wait for the one before: they take turns. The
+  // last place is for what lies in no bin.
+  std::array<std::vector<uint32_t>, kTurns> turns;
+  for (std::vector<uint32_t>& turn : turns) turn.assign(kBins + 1, 0);
   std::array<int32_t, kBlock> index;
   for (size_t begin = 0; begin < values.size(); begin += kBlock) {
     const size_t count = std::min(kBlock, values.size() - begin);
@@ -75,15 +108,19 @@ void Histogram::Add(absl::Span<const float> values) {
     for (size_t i = 0; i < count; ++i) {
       // Exact: the factor is a power of two. Truncation rounds towards zero, so negative values step down by one.
       const float exact = block[i] * inverse_width;
-      const float scaled = std::fabs(exact) <= kHalf ? exact : kOutside;  // What is not finite.
+      const float scaled = std::fabs(exact) < kHalf ? exact : kOutside;  // What is not finite.
       const auto truncated = static_cast<int32_t>(scaled);
       index[i] = truncated - (static_cast<float>(truncated) > scaled ? 1 : 0) + kHalf;
     }
-    for (size_t i = 0; i < count; ++i) {
-      if (static_cast<uint32_t>(index[i]) < static_cast<uint32_t>(kBins)) ++bins_[static_cast<size_t>(index[i])];
+    size_t i = 0;
+    for (; i + kTurns <= count; i += kTurns) {
+      for (size_t turn = 0; turn < kTurns; ++turn) ++turns[turn][static_cast<size_t>(index[i + turn])];
     }
+    for (; i < count; ++i) ++turns[0][static_cast<size_t>(index[i])];
   }
-  bins_[kHalf] -= static_cast<uint64_t>(extremes.zeros);
+  for (const std::vector<uint32_t>& turn : turns) {
+    for (size_t bin = 0; bin < bins_.size(); ++bin) bins_[bin] += turn[bin];
+  }
 }
 
 void Histogram::Merge(const Histogram& other) {

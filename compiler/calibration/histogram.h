@@ -36,6 +36,8 @@ class Histogram {
   absl::Span<const uint64_t> bins() const { return bins_; }
 
  private:
+  // Adds to the bins, which must reach to the largest of `values`.
+  void Count(absl::Span<const float> values);
   // Doubles the width until it is 2^exponent.
   void WidenTo(int exponent);
 
