@@ -147,7 +147,7 @@ absl::Status Run(const GlobalOptions& options, const Command& command, const Env
   ASSIGN_OR_RETURN(const ProgressMode mode, ChooseProgressMode(options, console.traits()));
   const base::RealClock clock;
   Invocation invocation(options, mode, environment, console, clock, interruption);
-  const absl::Status status = command(invocation);
+  absl::Status status = command(invocation);
   const Origin origin = OriginOf(status);
   if ((origin == Origin::kInterrupted || origin == Origin::kTerminated) && !invocation.job_id().empty()) {
     return WithJob(WithFix(WithWhy(status, absl::StrCat("job ", invocation.job_id(), " goes on")),

@@ -114,7 +114,9 @@ class Builder {
     }
     absl::StatusOr<Imported> imported =
         ImportModel(*std::move(model), {.limits = limits, .input_shapes = arguments_.input_shapes});
-    if (!imported.ok()) return ModelReason(imported.status(), arguments_.model_path);
+    if (!imported.ok()) {
+      return ModelReason(base::Annotate(imported.status(), arguments_.model_path), arguments_.model_path);
+    }
     for (const std::string& note : imported->notes) Info(note);
     graph_ = std::make_unique<Graph>(std::move(imported->graph));
     Info(absl::StrFormat("%s: %d nodes, opset %d", arguments_.model_path, graph_->proto().node_size(),

@@ -159,5 +159,5 @@ Try next:
   $BIN/joineryc info mobilenetv2.joint
   $BIN/joineryc run_joint mobilenetv2.joint --repeat 100 --warmup 10
   $BIN/joineryc build --input mobilenetv2.onnx --config config_mobilenetv2.prototxt --calibration calib.tar --output again.joint
-  $BIN/joineryd --data-dir ~/joinery-data --listen 127.0.0.1:7450    # your own server; README.md goes on from there
+  $BIN/joineryd    # your own server; README.md goes on from there
 NEXT

@@ -25,7 +25,7 @@ struct LeaseLoopOptions {
   absl::Duration lease_wait = absl::Seconds(20);
   // Bounds of the waits between attempts to reach the server.
   absl::Duration first_retry = absl::Milliseconds(100);
-  absl::Duration longest_retry = absl::Seconds(5);
+  absl::Duration longest_retry = absl::Seconds(2);
 };
 
 // Not thread-safe; one job at a time.

@@ -42,6 +42,8 @@ class DataSet {
   // files are not followed but noted.
   static absl::StatusOr<DataSet> Open(const std::string& path, const Limits& limits);
 
+  // As it was given to Open.
+  const std::string& path() const { return path_; }
   size_t size() const { return samples_.size(); }
   const std::string& name(size_t index) const { return samples_[index].name; }
 

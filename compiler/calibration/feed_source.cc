@@ -77,7 +77,10 @@ absl::StatusOr<std::vector<Tensor>> FeedSource::Load(size_t sample) const {
     if (!bytes.ok()) return WithReason(bytes.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, name);
     absl::StatusOr<LoadedSample> loaded =
         LoadSample(name, *bytes, configuration_.inputs(static_cast<int>(i)), configuration_.calibration().image_fit());
-    if (!loaded.ok()) return WithReason(loaded.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, name);
+    if (!loaded.ok()) {
+      return WithReason(base::Annotate(loaded.status(), data_set_.path()), v1::FAILURE_REASON_INVALID_CALIBRATION,
+                        name);
+    }
     if (!loaded->note.empty()) Note(name, loaded->note);
     feed.push_back(std::move(loaded->tensor));
   }

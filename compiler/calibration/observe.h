@@ -24,7 +24,7 @@ struct ObserveOptions {
 // Runs `model` on samples 0 to num_samples - 1 and counts what values occur in the tensors of each group.
 //
 //   groups  names of float32 tensors of the model's main graph; a group's tensors are counted together
-//   load    makes the feed of a sample, a tensor for each input of the model in their order; called from several threads
+//   load    makes the feed of a sample, a tensor for each input of the model in their order; any thread may call it
 //   returns one histogram for each group; the same whatever the number of threads
 //
 // Errors: those of loading the model, of `load`, and of running, the latter two those of the first sample that has one.

@@ -1,6 +1,7 @@
 #include "compiler/evaluation/tensor_files.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -13,7 +14,7 @@ namespace {
 
 absl::StatusOr<std::string> Write(const std::string& folder, const std::string& tensor, const char* extension,
                                   absl::string_view bytes) {
-  std::string path = absl::StrCat(folder, "/", FileNameFor(tensor), extension);
+  std::string path = (std::filesystem::path(folder) / FileNameFor(tensor)).string() + extension;
   RETURN_IF_ERROR(base::WriteFileAtomically(path, bytes));
   return path;
 }

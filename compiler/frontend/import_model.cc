@@ -11,6 +11,7 @@
 #include "compiler/frontend/convert_opset.h"
 #include "compiler/frontend/infer_shapes.h"
 #include "compiler/frontend/input_shapes.h"
+#include "compiler/frontend/state_kernel_shapes.h"
 #include "compiler/frontend/unique_names.h"
 #include "onnx/inliner/inliner.h"
 
@@ -113,6 +114,7 @@ absl::StatusOr<Imported> ImportModel(onnx::ModelProto model, const ImportOptions
   model.clear_training_info();
   model.set_ir_version(std::max(model.ir_version(), kOldestIrVersion));
   RETURN_IF_ERROR(InlineFunctions(model));
+  RETURN_IF_ERROR(StateKernelShapes(model));
   RETURN_IF_ERROR(FixInputShapes(model, options.input_shapes, options.limits, notes));
   RETURN_IF_ERROR(InferShapes(model));
   if (const int64_t opset = OpsetVersion(model); opset < options.opset) {

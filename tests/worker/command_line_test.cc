@@ -19,13 +19,13 @@ CommandLine Parse(std::vector<const char*> words, std::map<std::string, std::str
 }
 
 TEST(CommandLineTest, DefaultsNeedOnlyAHome) {
-  const CommandLine line = Parse({}, {{"HOME", "/home/me"}});
+  const CommandLine line = Parse({}, {{"HOME", "/users/me"}});
   ASSERT_TRUE(line.settings.has_value());
   EXPECT_EQ(line.settings->server, "127.0.0.1:7420");
   EXPECT_EQ(line.settings->name, "host-42");
   EXPECT_EQ(line.settings->compiler, "/opt/joinery/bin/joineryc");
-  EXPECT_EQ(line.settings->cache_folder, "/home/me/.cache/joinery/worker");
-  EXPECT_EQ(line.settings->work_folder, "/home/me/.cache/joinery/work");
+  EXPECT_EQ(line.settings->cache_folder, "/users/me/.cache/joinery/worker");
+  EXPECT_EQ(line.settings->work_folder, "/users/me/.cache/joinery/work");
   EXPECT_EQ(line.settings->cache_bytes, int64_t{20} << 30);
   EXPECT_EQ(line.settings->memory_bytes, int64_t{8} << 30);
   EXPECT_EQ(line.settings->time_limit, absl::Minutes(30));
@@ -48,7 +48,7 @@ TEST(CommandLineTest, SizesAndTimesHaveUnits) {
 }
 
 TEST(CommandLineTest, MistakesAreUsageErrors) {
-  const std::map<std::string, std::string> home = {{"HOME", "/home/me"}};
+  const std::map<std::string, std::string> home = {{"HOME", "/users/me"}};
   for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{{"--cache-size=much"},
                                                                                      {"--time-limit=-1s"},
                                                                                      {"--time-limit=30"},

@@ -164,11 +164,31 @@ TEST(SimplifyTest, RunsPassesUntilNothingIsLeftToDo) {
   EXPECT_GE(total, 4);
 }
 
+TEST(ImportModelTest, WeightsOfAnotherRankThanTheInputAreAnError) {
+  ASSERT_OK_AND_ASSIGN(onnx::ModelProto model,
+                       ParseModel(ParseOnnxText("g (float[1,1,4] x) => (float[a,b,c] y) "
+                                                "<float[1,1,1,1,1,1] w = {2}> { y = Conv(x, w) }")
+                                      .SerializeAsString(),
+                                  "m.onnx", ModelLimits()));
+  EXPECT_THAT(ImportModel(std::move(model), ImportOptions()).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("shapes do not fit")));
+}
+
+TEST(ImportModelTest, ComputedWeightsHaveToStateTheirKernel) {
+  ASSERT_OK_AND_ASSIGN(onnx::ModelProto model,
+                       ParseModel(ParseOnnxText("g (float[1,1,4] x, float[1,1,1] v) => (float[a,b,c] y) "
+                                                "{ w = Relu(v) y = Conv(x, w) }")
+                                      .SerializeAsString(),
+                                  "m.onnx", ModelLimits()));
+  EXPECT_THAT(ImportModel(std::move(model), ImportOptions()).status(),
+              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("kernel_shape")));
+}
+
 TEST(SimplifyTest, DamagedModelsDoNotCrash) {
   const std::string bytes = ParseOnnxText(
                                 "g (float[1,1,4,4] x) => (float[a,b,c,d] y) <float[1,1,1,1] w = {2}> { "
                                 "s = Shape(x) p = Concat<axis = 0>(s, s) q = Sub(p, p) t = Pad(x, q) "
-                                "u = Mul(t, w) y = Relu(u) }")
+                                "c = Conv<pads = [0,0,0,0]>(t, w) u = Mul(c, w) y = Relu(u) }")
                                 .SerializeAsString();
   int num_taken = 0;
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
