@@ -37,13 +37,13 @@ absl::Status JobsLogs(Invocation& invocation, const JobsLogsArguments& arguments
     const int64_t sequence_before = sequence;
     const absl::Time deadline =
         arguments.follow || IsFinal(job.state()) ? absl::InfiniteFuture() : absl::Now() + kQuiet;
-    const absl::Status status = session
-                                    ->Watch(job.id(), sequence, deadline,
-                                            [&](const v1::JobEvent& event) {
-                                              sequence = event.sequence();
-                                              return PrintLog(invocation, event);
-                                            })
-                                    .status();
+    absl::Status status = session
+                              ->Watch(job.id(), sequence, deadline,
+                                      [&](const v1::JobEvent& event) {
+                                        sequence = event.sequence();
+                                        return PrintLog(invocation, event);
+                                      })
+                              .status();
     if (OriginOf(status) != Origin::kWaitTimedOut) return status;
     if (sequence == sequence_before) return absl::OkStatus();
   }

@@ -148,8 +148,8 @@ void Histogram::WidenTo(int exponent) {
     for (int i = 0; i < kBins; ++i) {
       const int from_zero = i - kHalf;
       // Halved and rounded down, as the position of a value in bins twice as wide.
-      const int halved = (from_zero - (from_zero & 1)) / 2;
-      merged[static_cast<size_t>(halved + kHalf)] += bins_[static_cast<size_t>(i)];
+      const int halved = kHalf + (from_zero - (from_zero & 1)) / 2;
+      merged[static_cast<size_t>(halved)] += bins_[static_cast<size_t>(i)];
     }
     bins_ = std::move(merged);
   }

@@ -36,6 +36,7 @@ std::vector<std::unique_ptr<Pass>> AllPasses() {
 absl::StatusOr<std::vector<PassReport>> Simplify(Graph& graph) {
   const std::vector<std::unique_ptr<Pass>> passes = AllPasses();
   std::vector<PassReport> reports;
+  reports.reserve(passes.size());
   for (const auto& pass : passes) reports.push_back({std::string(pass->name()), 0});
   for (int round = 0; round < kMaxRounds; ++round) {
     graph.RemoveDeadNodes();
