@@ -112,6 +112,7 @@ class Builder {
                              arguments_.model_path, " is a .joint already: give the float model it was made from")),
                          arguments_.model_path);
     }
+    original_ = *model;
     absl::StatusOr<Imported> imported =
         ImportModel(*std::move(model), {.limits = limits, .input_shapes = arguments_.input_shapes});
     if (!imported.ok()) {
@@ -137,7 +138,6 @@ class Builder {
   }
 
   absl::Status SimplifyGraph() {
-    const onnx::ModelProto original = graph_->model();
     const absl::StatusOr<std::vector<PassReport>> passes = Simplify(*graph_);
     if (!passes.ok()) return ModelReason(passes.status(), arguments_.model_path);
     for (const PassReport& pass : *passes) {
@@ -149,7 +149,9 @@ class Builder {
     if (!added.ok()) return Reason(added.status(), v1::FAILURE_REASON_INVALID_CONFIG);
     preprocessing_ = *std::move(added);
     RETURN_IF_ERROR(OpenCalibrationSet());
-    return VerifySimplified(original, simplified);
+    RETURN_IF_ERROR(VerifySimplified(simplified));
+    original_.Clear();
+    return absl::OkStatus();
   }
 
   absl::Status OpenCalibrationSet() {
@@ -169,10 +171,10 @@ class Builder {
     return absl::OkStatus();
   }
 
-  // The simplified model must compute what the original does: on random numbers, and on a sample of the calibration
-  // set.
-  absl::Status VerifySimplified(const onnx::ModelProto& original, const onnx::ModelProto& simplified) {
-    ASSIGN_OR_RETURN(EquivalenceChecker checker, EquivalenceChecker::Create(original, simplified, arguments_.threads));
+  // The simplified model must compute what the one that was given does: on random numbers, and on a sample of the
+  // calibration set.
+  absl::Status VerifySimplified(const onnx::ModelProto& simplified) {
+    ASSIGN_OR_RETURN(EquivalenceChecker checker, EquivalenceChecker::Create(original_, simplified, arguments_.threads));
     ASSIGN_OR_RETURN(const std::vector<Tensor> random, RandomFeed(checker.inputs(), /*seed=*/1));
     RETURN_IF_ERROR(checker.Check(random));
     ASSIGN_OR_RETURN(const std::vector<Tensor> sample, source_->Load(0));
@@ -328,7 +330,7 @@ class Builder {
   void DescribeTensors() {
     for (const onnx::ValueInfoProto* input : graph_->Inputs()) {
       v1::TensorInfo* info = manifest().add_inputs();
-      DescribeTensor(*input, info);
+      *info = DescribeTensor(*input);
       for (const v1::InputConfiguration& configured : manifest().configuration().inputs()) {
         if (configured.name() != input->name()) continue;
         info->set_layout(v1::Layout_Name(configured.layout()).substr(sizeof("LAYOUT_") - 1));
@@ -339,16 +341,8 @@ class Builder {
     }
     for (const onnx::ValueInfoProto& output : graph_->proto().output()) {
       v1::TensorInfo* info = manifest().add_outputs();
-      DescribeTensor(output, info);
+      *info = DescribeTensor(output);
       info->set_layout("NATIVE");
-    }
-  }
-
-  static void DescribeTensor(const onnx::ValueInfoProto& value, v1::TensorInfo* info) {
-    info->set_name(value.name());
-    info->set_element_type(ElementTypeName(value.type().tensor_type().elem_type()));
-    for (const auto& dimension : value.type().tensor_type().shape().dim()) {
-      info->add_shape(dimension.has_dim_value() ? dimension.dim_value() : -1);
     }
   }
 
@@ -358,6 +352,8 @@ class Builder {
   BuildListener& listener_;
   v1::Progress progress_;
   v1::Report report_;
+  // As it was given; until the simplified one was compared with it.
+  onnx::ModelProto original_;
   std::unique_ptr<Graph> graph_;
   // The simplified model with the deployed inputs, before quantization.
   onnx::ModelProto float_model_;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "compiler/frontend/load_model.h"
+#include "compiler/ir/tensor_proto.h"
 
 namespace joinery::compiler {
 namespace {
@@ -55,7 +56,12 @@ absl::StatusOr<int64_t> WriteJoint(const std::string& path, onnx::ModelProto mod
 absl::StatusOr<Joint> ReadJoint(const std::string& path) {
   Joint joint;
   ASSIGN_OR_RETURN(joint.model, LoadModel(path, ModelLimits()));
-  const std::string* json = FindManifest(joint.model);
+  ASSIGN_OR_RETURN(joint.manifest, ReadManifest(joint.model, path));
+  return joint;
+}
+
+absl::StatusOr<v1::Manifest> ReadManifest(const onnx::ModelProto& model, const std::string& path) {
+  const std::string* json = FindManifest(model);
   if (json == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " has no Joinery manifest: it is a plain ONNX model, not a .joint that Joinery wrote"));
@@ -63,15 +69,26 @@ absl::StatusOr<Joint> ReadJoint(const std::string& path) {
   google::protobuf::util::JsonParseOptions options;
   // A field that a newer version added within the same format may be passed over.
   options.ignore_unknown_fields = true;
-  if (!google::protobuf::util::JsonStringToMessage(*json, &joint.manifest, options).ok()) {
+  v1::Manifest manifest;
+  if (!google::protobuf::util::JsonStringToMessage(*json, &manifest, options).ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": its manifest is damaged"));
   }
-  if (joint.manifest.format_version() > kJointFormatVersion) {
-    return absl::UnimplementedError(absl::StrCat(path, " has format version ", joint.manifest.format_version(),
+  if (manifest.format_version() > kJointFormatVersion) {
+    return absl::UnimplementedError(absl::StrCat(path, " has format version ", manifest.format_version(),
                                                  ", this program reads up to ", kJointFormatVersion,
                                                  ": use a newer one"));
   }
-  return joint;
+  return manifest;
+}
+
+v1::TensorInfo DescribeTensor(const onnx::ValueInfoProto& value) {
+  v1::TensorInfo info;
+  info.set_name(value.name());
+  info.set_element_type(ElementTypeName(value.type().tensor_type().elem_type()));
+  for (const auto& dimension : value.type().tensor_type().shape().dim()) {
+    info.add_shape(dimension.has_dim_value() ? dimension.dim_value() : -1);
+  }
+  return info;
 }
 
 }  // namespace joinery::compiler

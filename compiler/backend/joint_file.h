@@ -21,9 +21,16 @@ struct Joint {
 // Replaces the file at `path` and returns its size in bytes. The same model and manifest give the same bytes.
 absl::StatusOr<int64_t> WriteJoint(const std::string& path, onnx::ModelProto model, const v1::Manifest& manifest);
 
-// Errors: kInvalidArgument if the file is no ONNX model or has no manifest (a plain ONNX model, the vendor's own
-// .joint); kUnimplemented if its format is newer than this version knows; those of opening the file.
+// Errors: those of LoadModel and ReadManifest.
 absl::StatusOr<Joint> ReadJoint(const std::string& path);
+
+// The manifest of a model that was read from `path`.
+// Errors: kInvalidArgument if it has none (a plain ONNX model, the vendor's own .joint) or it is damaged;
+// kUnimplemented if its format is newer than this version knows.
+absl::StatusOr<v1::Manifest> ReadManifest(const onnx::ModelProto& model, const std::string& path);
+
+// What a manifest says of an input or output; without layout and colours, which the model does not know.
+v1::TensorInfo DescribeTensor(const onnx::ValueInfoProto& value);
 
 // Whether a model of this content is a `.joint` of ours.
 bool HasManifest(const onnx::ModelProto& model);

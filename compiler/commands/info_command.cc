@@ -15,7 +15,6 @@
 #include "compiler/failure.h"
 #include "compiler/frontend/load_model.h"
 #include "compiler/ir/graph.h"
-#include "compiler/ir/tensor_proto.h"
 
 namespace joinery::compiler {
 namespace {
@@ -25,16 +24,6 @@ struct InfoOptions {
   std::string output_json;
   bool json = false;
 };
-
-v1::TensorInfo DescribeTensor(const onnx::ValueInfoProto& value) {
-  v1::TensorInfo info;
-  info.set_name(value.name());
-  info.set_element_type(ElementTypeName(value.type().tensor_type().elem_type()));
-  for (const auto& dimension : value.type().tensor_type().shape().dim()) {
-    info.add_shape(dimension.has_dim_value() ? dimension.dim_value() : -1);
-  }
-  return info;
-}
 
 // What there is to tell of a model without a manifest.
 v1::Manifest DescribeFloatModel(onnx::ModelProto model) {
@@ -81,8 +70,7 @@ absl::Status Info(const InfoOptions& options) {
   const int64_t opset = OpsetVersion(model);
   v1::Manifest manifest;
   if (is_joint) {
-    ASSIGN_OR_RETURN(Joint joint, ReadJoint(options.model));
-    manifest = std::move(joint.manifest);
+    ASSIGN_OR_RETURN(manifest, ReadManifest(model, options.model));
   } else {
     manifest = DescribeFloatModel(std::move(model));
   }

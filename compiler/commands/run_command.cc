@@ -50,8 +50,6 @@ struct Comparands {
   v1::BuildConfiguration configuration;
 };
 
-absl::StatusOr<onnx::ModelProto> LoadAny(const std::string& path) { return LoadModel(path, ModelLimits()); }
-
 absl::Status CheckConfiguration(const std::string& path, const v1::BuildConfiguration& used) {
   ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kLargestConfiguration));
   ASSIGN_OR_RETURN(const v1::pulsar::PulsarConfiguration parsed, ParsePulsarPrototxt(text, path));
@@ -77,11 +75,11 @@ absl::StatusOr<Comparands> LoadComparands(const RunOptions& options) {
   Comparands comparands;
   bool has_joint = false;
   for (const std::string& path : options.models) {
-    ASSIGN_OR_RETURN(const onnx::ModelProto model, LoadAny(path));
+    ASSIGN_OR_RETURN(const onnx::ModelProto model, LoadModel(path, ModelLimits()));
     comparands.models.push_back({path, HasManifest(model), nullptr});
     if (!HasManifest(model)) continue;
-    ASSIGN_OR_RETURN(const Joint joint, ReadJoint(path));
-    if (!has_joint) comparands.configuration = joint.manifest.configuration();
+    ASSIGN_OR_RETURN(v1::Manifest manifest, ReadManifest(model, path));
+    if (!has_joint) comparands.configuration = std::move(*manifest.mutable_configuration());
     has_joint = true;
     ASSIGN_OR_RETURN(comparands.models.back().executor, LoadOnnxRuntime(model, {}));
   }
