@@ -26,6 +26,10 @@ target_compile_options(joinery_warnings INTERFACE -Wall -Wextra -Werror -Wshadow
 if(JOINERY_SANITIZER)
   add_compile_options(-fsanitize=${JOINERY_SANITIZER} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${JOINERY_SANITIZER})
+  # With sanitizers GCC 12 takes the standard library's own code for the use of uninitialized memory.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(joinery_warnings INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
 
 # joinery_library(NAME SOURCES ... LINKS ...): a folder's library, included from the root of the tree.
