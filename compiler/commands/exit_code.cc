@@ -20,4 +20,10 @@ int ReportError(const absl::Status& status) {
   return ExitCodeFor(status);
 }
 
+int ReportModelCommand(const absl::Status& status) {
+  if (status.ok()) return kExitSuccess;
+  const bool is_users = absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
+  return ReportError(is_users ? WithReason(status, v1::FAILURE_REASON_INVALID_MODEL) : status);
+}
+
 }  // namespace joinery::compiler

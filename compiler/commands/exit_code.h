@@ -19,4 +19,7 @@ int ExitCodeFor(const absl::Status& status);
 // Says on standard error what went wrong, and returns ExitCodeFor(status).
 int ReportError(const absl::Status& status);
 
+// The same for a command that only reads models: what is wrong with one is the user's to mend. Success says nothing.
+int ReportModelCommand(const absl::Status& status);
+
 }  // namespace joinery::compiler

@@ -12,7 +12,6 @@
 #include "compiler/backend/joint_file.h"
 #include "compiler/commands/commands.h"
 #include "compiler/commands/exit_code.h"
-#include "compiler/failure.h"
 #include "compiler/frontend/load_model.h"
 #include "compiler/ir/graph.h"
 
@@ -90,13 +89,6 @@ absl::Status Info(const InfoOptions& options) {
   return absl::OkStatus();
 }
 
-int InfoAndReport(const InfoOptions& options) {
-  const absl::Status status = Info(options);
-  if (status.ok()) return kExitSuccess;
-  const bool is_users = absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
-  return ReportError(is_users ? WithReason(status, v1::FAILURE_REASON_INVALID_MODEL) : status);
-}
-
 }  // namespace
 
 void AddInfoCommand(CLI::App& app, int& exit_code) {
@@ -106,7 +98,7 @@ void AddInfoCommand(CLI::App& app, int& exit_code) {
   command->add_flag("--json", options->json, "Print the manifest as JSON");
   command->add_option("--output_json,--output-json", options->output_json, "Write the manifest as JSON to this file");
   command->footer("Example:\n  joineryc info mobilenetv2.joint");
-  command->callback([options, &exit_code] { exit_code = InfoAndReport(*options); });
+  command->callback([options, &exit_code] { exit_code = ReportModelCommand(Info(*options)); });
 }
 
 }  // namespace joinery::compiler

@@ -17,7 +17,6 @@
 #include "compiler/commands/exit_code.h"
 #include "compiler/evaluation/tensor_files.h"
 #include "compiler/execution/executor.h"
-#include "compiler/failure.h"
 #include "compiler/frontend/random_feed.h"
 #include "compiler/ir/tensor_proto.h"
 
@@ -112,13 +111,6 @@ absl::Status RunJoint(const RunJointOptions& options) {
   return absl::OkStatus();
 }
 
-int RunJointAndReport(const RunJointOptions& options) {
-  const absl::Status status = RunJoint(options);
-  if (status.ok()) return kExitSuccess;
-  const bool is_users = absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
-  return ReportError(is_users ? WithReason(status, v1::FAILURE_REASON_INVALID_MODEL) : status);
-}
-
 }  // namespace
 
 void AddRunJointOptions(CLI::App& app, int& exit_code) {
@@ -137,7 +129,7 @@ void AddRunJointOptions(CLI::App& app, int& exit_code) {
   app.footer(
       "Examples:\n  run_joint mobilenetv2.joint --repeat 100 --warmup 10\n  run_joint mobilenetv2.joint --data cat.bin "
       "--bin-out-dir ./");
-  app.callback([options, &exit_code] { exit_code = RunJointAndReport(*options); });
+  app.callback([options, &exit_code] { exit_code = ReportModelCommand(RunJoint(*options)); });
 }
 
 }  // namespace joinery::compiler

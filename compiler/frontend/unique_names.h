@@ -8,8 +8,8 @@
 
 namespace joinery::compiler {
 
-// Knows all names in a model at once, where Graph::UniqueTensorName looks through the model at each call. Names that
-// the model gets otherwise after construction are not known.
+// As Graph::UniqueTensorName and UniqueNodeName, for a model that is not in a Graph yet. Names that the model gets
+// otherwise after construction are not known.
 class UniqueNames {
  public:
   explicit UniqueNames(const onnx::ModelProto& model);
