@@ -1,12 +1,14 @@
 // What of a graph becomes 8-bit, and which tensors must share a scale.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "compiler/ir/graph.h"
 #include "compiler/quantization/operators.h"
+#include "joinery/v1/build_configuration.pb.h"
 #include "joinery/v1/manifest.pb.h"
 
 namespace joinery::compiler {
@@ -17,6 +19,8 @@ struct ActivationGroup {
   std::vector<std::string> tensors;
   // Initializers that are operands like any other.
   std::vector<std::string> constants;
+  // 8, or 16 if an operator that computes asks for it and reads or writes one of the tensors.
+  int bits = 8;
 };
 
 struct LinearNode {
@@ -36,11 +40,17 @@ struct QuantizationPlan {
   std::vector<const onnx::NodeProto*> quantized_nodes;
 };
 
+// The number format that is asked for a node; UNSPECIFIED means 8 bits. Not called for nodes that are left out.
+using BitsOfNode = std::function<v1::LayerBits(const onnx::NodeProto&)>;
+
 // Decides for every node of the graph, whose types and shapes must be inferred. An operator with an 8-bit form gets it;
 // one that only moves values follows its neighbours. A tensor between an operator and the Relu or Clip that alone reads
-// it is not quantized: the activation's range does the clipping.
+// it is not quantized: the activation's range does the clipping. Takes time linear in the size of the graph without its
+// weights.
 //
 //   left_out  nodes that are not part of the network, such as the preprocessing
-QuantizationPlan PlanQuantization(Graph& graph, absl::Span<const onnx::NodeProto* const> left_out);
+//   bits_of   empty: 8 bits for all. With 16 bits only activations become wider; weights keep 8.
+QuantizationPlan PlanQuantization(Graph& graph, absl::Span<const onnx::NodeProto* const> left_out,
+                                  const BitsOfNode& bits_of = {});
 
 }  // namespace joinery::compiler

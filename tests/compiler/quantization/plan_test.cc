@@ -111,6 +111,54 @@ TEST(PlanTest, NodesThatAreLeftOutAreNeitherQuantizedNorReported) {
   EXPECT_THAT(plan.float_nodes, IsEmpty());
 }
 
+BitsOfNode BitsByOperator(const std::string& op_type, v1::LayerBits bits) {
+  return [=](const onnx::NodeProto& node) { return node.op_type() == op_type ? bits : v1::LAYER_BITS_UNSPECIFIED; };
+}
+
+std::vector<int> BitsOf(const QuantizationPlan& plan) {
+  std::vector<int> bits;
+  for (const ActivationGroup& group : plan.groups) bits.push_back(group.bits);
+  return bits;
+}
+
+TEST(PlanTest, WhatIsConfiguredToBeFloatStaysFloat) {
+  Graph graph = Infer(R"(g (float[1,2,4,4] x) => (float[1,2,4,4] z)
+      <float[2,2,1,1] w = {1,0,0,1}> { y = Conv(x, w)  z = Relu(y) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {}, BitsByOperator("Relu", v1::LAYER_BITS_FLOAT));
+  // The convolution's result is not cut off any more by a scale behind the activation.
+  EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("x"), ElementsAre("y")));
+  ASSERT_EQ(plan.float_nodes.size(), 1);
+  EXPECT_EQ(plan.float_nodes[0].reason(), "left float by configuration");
+}
+
+TEST(PlanTest, A16BitOperatorWidensWhatItReadsAndWrites) {
+  Graph graph = Infer(R"(g (float[1,2,4,4] x) => (float[1,2,2,2] v)
+      <float[2,2,1,1] w = {1,0,0,1}> {
+        y = Sigmoid(x)
+        z = Conv(y, w)
+        u = Relu(z)
+        t = MaxPool <kernel_shape = [2,2], strides = [2,2]> (u)
+        v = Sigmoid(t) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {}, BitsByOperator("Conv", v1::LAYER_BITS_16));
+  EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("x"), ElementsAre("y"), ElementsAre("u", "t"), ElementsAre("v")));
+  EXPECT_THAT(BitsOf(plan), ElementsAre(8, 16, 16, 8));
+}
+
+TEST(PlanTest, AMoverDoesNotWiden) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z) { y = Sigmoid(x)  z = Flatten(y) })");
+  EXPECT_THAT(BitsOf(PlanQuantization(graph, {}, BitsByOperator("Flatten", v1::LAYER_BITS_16))), ElementsAre(8, 8));
+}
+
+TEST(PlanTest, WhatIsInsideOfControlFlowIsNamed) {
+  Graph graph = Infer(R"(g (float[2] x, bool t) => (float[2] y) {
+      y = If(t) <then_branch = g1 () => (float[2] a) { a = Neg(x) },
+                 else_branch = g2 () => (float[2] b) { [inner] b = Abs(x) }> })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  ASSERT_EQ(plan.float_nodes.size(), 1);
+  EXPECT_EQ(plan.float_nodes[0].op_type(), "If");
+  EXPECT_THAT(plan.float_nodes[0].reason(), HasSubstr("a (Neg), inner (Abs)"));
+}
+
 TEST(PlanTest, IndicesAndShapesAreNobodysConcern) {
   Graph graph = Infer(R"(g (int64[2] i) => (int64[2] z) { z = Add(i, i) })");
   const QuantizationPlan plan = PlanQuantization(graph, {});
