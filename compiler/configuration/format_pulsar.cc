@@ -3,6 +3,7 @@
 #include <google/protobuf/text_format.h>
 
 #include "absl/strings/str_cat.h"
+#include "compiler/configuration/joinery_conf.h"
 #include "compiler/configuration/preprocessing.h"
 #include "compiler/configuration/pulsar_fields.h"
 #include "compiler/configuration/pulsar_prototxt.h"
@@ -17,7 +18,6 @@ using ::google::protobuf::TextFormat;
 using ::joinery::v1::pulsar::DatasetConf;
 using ::joinery::v1::pulsar::DataType;
 using ::joinery::v1::pulsar::InputConfItem;
-using ::joinery::v1::pulsar::JoineryConf;
 using ::joinery::v1::pulsar::PulsarConf;
 using ::joinery::v1::pulsar::PulsarConfiguration;
 using ::joinery::v1::pulsar::TensorConf;
@@ -91,10 +91,6 @@ void WriteCalibration(const v1::Calibration& calibration, PulsarConfiguration& r
   dataset.set_calibration_strategy(calibration.weight_granularity() == v1::WEIGHT_GRANULARITY_PER_TENSOR
                                        ? DatasetConf::CALIB_STRATEGY_PER_TENSOR
                                        : DatasetConf::CALIB_STRATEGY_PER_CHANNEL);
-  auto fit = JoineryConf::IMAGE_FIT_COVER;
-  if (calibration.image_fit() == v1::IMAGE_FIT_STRETCH) fit = JoineryConf::IMAGE_FIT_STRETCH;
-  if (calibration.image_fit() == v1::IMAGE_FIT_LETTERBOX) fit = JoineryConf::IMAGE_FIT_LETTERBOX;
-  result.mutable_joinery_conf()->set_image_fit(fit);
 }
 
 // Protobuf's text form, except that fields that matter are written out even where they have their default, which
@@ -164,6 +160,7 @@ std::string FormatPulsar(const PulsarConfiguration& source, const v1::BuildConfi
   WriteTarget(configuration.target(), result);
   WriteInputs(source, configuration, result);
   WriteCalibration(configuration.calibration(), result);
+  WriteJoineryConf(configuration, *result.mutable_joinery_conf());
   Printer printer;
   printer.PrintMessage(result, "", "");
   return printer.TakeText();

@@ -1,11 +1,13 @@
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "compiler/configuration/joinery_conf.h"
 #include "compiler/configuration/preprocessing.h"
 #include "compiler/configuration/pulsar_fields.h"
 #include "compiler/configuration/pulsar_prototxt.h"
@@ -17,7 +19,6 @@ namespace {
 using ::joinery::v1::pulsar::DatasetConf;
 using ::joinery::v1::pulsar::DataType;
 using ::joinery::v1::pulsar::InputConfItem;
-using ::joinery::v1::pulsar::JoineryConf;
 using ::joinery::v1::pulsar::OperatorConfItem;
 using ::joinery::v1::pulsar::PulsarConf;
 using ::joinery::v1::pulsar::PulsarConfiguration;
@@ -75,22 +76,70 @@ absl::StatusOr<v1::Calibration> TranslateCalibration(const PulsarConfiguration& 
   }
   v1::Calibration calibration;
   calibration.set_max_samples(dataset.size());
-  calibration.set_range_method(dataset.observer_method() == DatasetConf::OBSVR_METHOD_MIN_MAX ? v1::RANGE_METHOD_MIN_MAX
-                                                                                              : v1::RANGE_METHOD_MSE);
+  if (dataset.observer_method() == DatasetConf::OBSVR_METHOD_MIN_MAX) {
+    calibration.set_range_method(v1::RANGE_METHOD_MIN_MAX);
+  } else if (dataset.observer_method() == DatasetConf::OBSVR_METHOD_MSE_CLIPPING) {
+    calibration.set_range_method(v1::RANGE_METHOD_MSE);
+  }
   calibration.set_weight_granularity(dataset.calibration_strategy() == DatasetConf::CALIB_STRATEGY_PER_TENSOR
                                          ? v1::WEIGHT_GRANULARITY_PER_TENSOR
                                          : v1::WEIGHT_GRANULARITY_PER_CHANNEL);
-  switch (source.joinery_conf().image_fit()) {
-    case JoineryConf::IMAGE_FIT_STRETCH:
-      calibration.set_image_fit(v1::IMAGE_FIT_STRETCH);
-      break;
-    case JoineryConf::IMAGE_FIT_LETTERBOX:
-      calibration.set_image_fit(v1::IMAGE_FIT_LETTERBOX);
-      break;
-    default:
-      calibration.set_image_fit(v1::IMAGE_FIT_COVER);
-  }
+  RETURN_IF_ERROR(TranslateRanges(source.joinery_conf(), calibration));
   return calibration;
+}
+
+// LAYER_BITS_UNSPECIFIED for DATA_TYPE_UNKNOWN.
+absl::StatusOr<v1::LayerBits> BitsOf(DataType::Enum type, absl::string_view path) {
+  switch (type) {
+    case DataType::DATA_TYPE_UNKNOWN:
+      return v1::LAYER_BITS_UNSPECIFIED;
+    case DataType::UINT8:
+    case DataType::INT8:
+      return v1::LAYER_BITS_8;
+    case DataType::UINT16:
+    case DataType::INT16:
+      return v1::LAYER_BITS_16;
+    case DataType::FLOAT32:
+      return v1::LAYER_BITS_FLOAT;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(path, ": ", DataType::Enum_Name(type),
+                                                     " is not supported; use UINT8, INT8, UINT16, INT16 or FLOAT32"));
+  }
+}
+
+absl::StatusOr<v1::LayerFormat> FormatOfItem(const OperatorConfItem& item, const std::string& path) {
+  v1::LayerFormat format;
+  const v1::pulsar::Selector& selector = item.selector();
+  if (!selector.op_name().empty() && !selector.op_name_regex().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ".selector: has both op_name and op_name_regex; give one of them"));
+  }
+  if (!selector.op_name().empty()) format.add_node_names(selector.op_name());
+  if (!selector.op_name_regex().empty()) {
+    RETURN_IF_ERROR(CheckNodePattern(selector.op_name_regex(), absl::StrCat(path, ".selector.op_name_regex")));
+    format.add_node_name_patterns(selector.op_name_regex());
+  }
+  ASSIGN_OR_RETURN(const v1::LayerBits features, BitsOf(item.attributes().input_feature_type(),
+                                                        absl::StrCat(path, ".attributes.input_feature_type")));
+  ASSIGN_OR_RETURN(const v1::LayerBits weights,
+                   BitsOf(item.attributes().weight_type(), absl::StrCat(path, ".attributes.weight_type")));
+  // 8-bit weights are what 16-bit activations usually come with: the wider one tells what is wanted.
+  format.set_bits(std::max(features, weights));
+  return format;
+}
+
+// operator_conf_items first: joinery_conf, where it says another thing of the same layer, was written for this program.
+absl::StatusOr<v1::Quantization> TranslateAlgorithms(const PulsarConfiguration& source) {
+  ASSIGN_OR_RETURN(v1::Quantization quantization, TranslateQuantization(source.joinery_conf()));
+  const auto own_layers = quantization.layers();
+  quantization.clear_layers();
+  const auto& items = source.neuwizard_conf().operator_conf().operator_conf_items();
+  for (int i = 0; i < items.size(); ++i) {
+    ASSIGN_OR_RETURN(v1::LayerFormat format, FormatOfItem(items[i], absl::StrCat(kOperatorsPath, "[", i, "]")));
+    if (format.bits() != v1::LAYER_BITS_UNSPECIFIED) *quantization.add_layers() = std::move(format);
+  }
+  quantization.mutable_layers()->MergeFrom(own_layers);
+  return quantization;
 }
 
 // What would build another model than the one asked for is refused rather than warned of.
@@ -98,22 +147,6 @@ absl::Status RefuseUnsupported(const PulsarConfiguration& source) {
   if (source.output_type() == PulsarConfiguration::OUTPUT_TYPE_SUPERNET) {
     return absl::InvalidArgumentError(
         "output_type: OUTPUT_TYPE_SUPERNET is not supported by this version; use OUTPUT_TYPE_JOINT");
-  }
-  const auto& items = source.neuwizard_conf().operator_conf().operator_conf_items();
-  for (int i = 0; i < items.size(); ++i) {
-    const OperatorConfItem::Attributes& attributes = items[i].attributes();
-    const std::string path = absl::StrCat(kOperatorsPath, "[", i, "].attributes");
-    if (attributes.input_feature_type() != DataType::DATA_TYPE_UNKNOWN &&
-        attributes.input_feature_type() != DataType::UINT8) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ".input_feature_type: ", DataType::Enum_Name(attributes.input_feature_type()),
-                       " is not supported by this version; use UINT8"));
-    }
-    if (attributes.weight_type() != DataType::DATA_TYPE_UNKNOWN && attributes.weight_type() != DataType::INT8) {
-      return absl::InvalidArgumentError(absl::StrCat(path,
-                                                     ".weight_type: ", DataType::Enum_Name(attributes.weight_type()),
-                                                     " is not supported by this version; use INT8"));
-    }
   }
   const auto& batch_sizes = source.pulsar_conf().batch_size();
   for (int i = 0; i < batch_sizes.size(); ++i) {
@@ -314,6 +347,7 @@ absl::StatusOr<Translation> TranslatePulsar(const PulsarConfiguration& source, c
     ASSIGN_OR_RETURN(*translation.configuration.add_inputs(), translator.Translate(items_of[i]));
   }
   ASSIGN_OR_RETURN(*translation.configuration.mutable_calibration(), TranslateCalibration(source));
+  ASSIGN_OR_RETURN(*translation.configuration.mutable_quantization(), TranslateAlgorithms(source));
   for (std::string& sentence : DescribeIgnoredFields(source)) translation.warnings.push_back(std::move(sentence));
   return translation;
 }

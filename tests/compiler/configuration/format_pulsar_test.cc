@@ -77,6 +77,16 @@ pulsar_conf {
 }
 joinery_conf {
   image_fit: IMAGE_FIT_COVER
+  preset: PRESET_BALANCED
+  cross_layer_equalization: SWITCH_ON
+  weight_rounding: SWITCH_OFF
+  bias_correction: BIAS_CORRECTION_OFF
+  scale_refinement: SWITCH_OFF
+  smooth_quant_strength: 0
+  range_method: RANGE_METHOD_MSE
+  percentile: 99.99
+  target_cosine: 0
+  target_sqnr_db: 0
 }
 )";
 
@@ -110,6 +120,26 @@ INSTANTIATE_TEST_SUITE_P(
         {"Guide", kGuide, {Picture()}},
         {"Empty", "", {Picture()}},
         {"NoInputs", "", {}},
+        {"Fast", "joinery_conf { preset: PRESET_FAST bias_correction: BIAS_CORRECTION_ANALYTIC }", {Picture()}},
+        {"Accurate", "joinery_conf { preset: PRESET_ACCURATE range_method: RANGE_METHOD_ENTROPY }", {Picture()}},
+        {"EveryAlgorithmTheOtherWay",
+         R"(joinery_conf {
+              preset: PRESET_ACCURATE cross_layer_equalization: SWITCH_OFF weight_rounding: SWITCH_OFF
+              bias_correction: BIAS_CORRECTION_SEQUENTIAL scale_refinement: SWITCH_OFF smooth_quant_strength: 0.6
+              range_method: RANGE_METHOD_PERCENTILE percentile: 99.9 target_cosine: 0.998 target_sqnr_db: 22.5
+              layer_configs { layer_names: "Conv_1" bits: LAYER_BITS_16 }
+              layer_configs { layer_name_patterns: ["Conv_.*", "Add_[0-9]"] op_types: "Gemm" bits: LAYER_BITS_FLOAT }
+              layer_configs { start_tensor_names: "a" end_tensor_names: ["b", "c"] } })",
+         {Picture()}},
+        {"OperatorItems",
+         R"(neuwizard_conf { operator_conf {
+              operator_conf_items { attributes { input_feature_type: UINT16 weight_type: INT8 } }
+              operator_conf_items { selector { op_name: "Conv_0" } attributes { input_feature_type: UINT8 } }
+              operator_conf_items { selector { op_name_regex: "Softmax.*" } attributes { input_feature_type: FLOAT32 } }
+            } }
+            joinery_conf { layer_configs { layer_names: "Conv_1" bits: LAYER_BITS_16 } })",
+         {Picture()}},
+        {"MovingAverage", "joinery_conf { range_method: RANGE_METHOD_MOVING_AVERAGE }", {Picture()}},
         {"LegacyNames",
          "input_tensors { color_space: TENSOR_COLOR_SPACE_RGB } output_tensors { data_type: FLOAT32 }",
          {Picture("a"), Picture("b")}},

@@ -70,6 +70,13 @@ calibration {
   range_method: RANGE_METHOD_MSE
   weight_granularity: WEIGHT_GRANULARITY_PER_CHANNEL
   image_fit: IMAGE_FIT_COVER
+  percentile: 99.99
+}
+quantization {
+  preset: PRESET_BALANCED
+  cross_layer_equalization: true
+  weight_rounding: WEIGHT_ROUNDING_NEAREST
+  bias_correction: BIAS_CORRECTION_OFF
 }
 )");
 }
@@ -232,11 +239,14 @@ void SetAll(google::protobuf::Message& message) {
       case Field::CPPTYPE_FLOAT:
         repeated ? reflection->AddFloat(&message, field, 9) : reflection->SetFloat(&message, field, 9);
         break;
+      case Field::CPPTYPE_DOUBLE:
+        reflection->SetDouble(&message, field, 9);
+        break;
       case Field::CPPTYPE_BOOL:
         reflection->SetBool(&message, field, true);
         break;
       case Field::CPPTYPE_STRING:
-        reflection->SetString(&message, field, "s");
+        repeated ? reflection->AddString(&message, field, "s") : reflection->SetString(&message, field, "s");
         break;
       default:
         FAIL() << field->full_name() << " has a type this test does not know";
@@ -356,9 +366,28 @@ INSTANTIATE_TEST_SUITE_P(
         {"EmptyStep", Step(""), std::string(kItem) + "attributes.input_modifications[0]", "is empty"},
         {"Supernet", "output_type: OUTPUT_TYPE_SUPERNET", "output_type", "not supported"},
         {"Ax170", "target_hardware: TARGET_HARDWARE_AX170", "target_hardware", "not supported"},
-        {"SixteenBitOperator",
-         "neuwizard_conf { operator_conf { operator_conf_items { attributes { input_feature_type: UINT16 } } } }",
-         "neuwizard_conf.operator_conf.operator_conf_items[0].attributes.input_feature_type", "UINT16"},
+        {"FourBitFeatures",
+         "neuwizard_conf { operator_conf { operator_conf_items { attributes { input_feature_type: UINT4 } } } }",
+         "neuwizard_conf.operator_conf.operator_conf_items[0].attributes.input_feature_type", "UINT4"},
+        {"OperatorNameAndRegex",
+         "neuwizard_conf { operator_conf { operator_conf_items { selector { op_name: \"a\" op_name_regex: \"b\" } } } "
+         "}",
+         "neuwizard_conf.operator_conf.operator_conf_items[0].selector", "both"},
+        {"OperatorRegexIsNone",
+         "neuwizard_conf { operator_conf { operator_conf_items { selector { op_name_regex: \"[\" } } } }",
+         "neuwizard_conf.operator_conf.operator_conf_items[0].selector.op_name_regex", "no regular expression"},
+        {"PatternIsNone", "joinery_conf { layer_configs {} layer_configs { layer_name_patterns: [\"a\", \"(\"] } }",
+         "joinery_conf.layer_configs[1].layer_name_patterns[1]", "no regular expression"},
+        {"PatternTooLong", "joinery_conf { layer_configs { layer_name_patterns: \"" + std::string(257, 'x') + "\" } }",
+         "joinery_conf.layer_configs[0].layer_name_patterns[0]", "longer than 256"},
+        {"PercentileOfHalf", "joinery_conf { percentile: 50 }", "joinery_conf.percentile", "50 is not above 50"},
+        {"PercentileOfMoreThanAll", "joinery_conf { percentile: 100.5 }", "joinery_conf.percentile", "at most 100"},
+        {"PercentileNan", "joinery_conf { percentile: nan }", "joinery_conf.percentile", "nan"},
+        {"SmoothingOfMoreThanOne", "joinery_conf { smooth_quant_strength: 1.5 }", "joinery_conf.smooth_quant_strength",
+         "between 0 and 1"},
+        {"CosineOfOne", "joinery_conf { target_cosine: 1 }", "joinery_conf.target_cosine", "between 0 and 1"},
+        {"NegativeCosine", "joinery_conf { target_cosine: -0.5 }", "joinery_conf.target_cosine", "between 0 and 1"},
+        {"SqnrInfinite", "joinery_conf { target_sqnr_db: inf }", "joinery_conf.target_sqnr_db", "up to 100"},
         {"FourBitWeights",
          "neuwizard_conf { operator_conf { operator_conf_items { attributes { weight_type: INT4 } } } }",
          "neuwizard_conf.operator_conf.operator_conf_items[0].attributes.weight_type", "INT4"},
