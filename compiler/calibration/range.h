@@ -1,6 +1,7 @@
-// From what was observed to the range that quantization covers.
+// From what was observed to the range that quantization covers. One method a file: range_METHOD.h.
 #pragma once
 
+#include "absl/types/span.h"
 #include "compiler/calibration/histogram.h"
 #include "joinery/v1/build_configuration.pb.h"
 
@@ -12,15 +13,23 @@ struct Range {
   float max = 0;
 };
 
-// From the smallest to the largest value, and zero.
-Range MinMaxRange(const Histogram& histogram);
+struct RangeOptions {
+  // UNSPECIFIED is MSE.
+  v1::RangeMethod method = v1::RANGE_METHOD_UNSPECIFIED;
+  // How many numbers the quantized type has, whether it is signed or not: 256 or 65536.
+  int levels = 256;
+  // See Calibration.percentile; 0: kDefaultPercentile.
+  double percentile = 0;
+};
 
-// The range within MinMaxRange whose quantization to `levels` values has the least mean squared error: values inside
-// are off by a uniform rounding error, values outside by their distance from the range. Source: Banner et al. 2019,
-// "Post training 4-bit quantization of convolutional networks" (arXiv:1810.05723), section 2, with the observed
-// distribution in place of a fitted one.
-Range LeastSquaresRange(const Histogram& histogram, int levels);
+// The range by the method of the options.
+//
+//   extremes_of_samples  the smallest and largest value of each sample, in the order of the samples. Only
+//   MOVING_AVERAGE
+//                        looks at them, and takes the extremes of all where there are none.
+Range ChooseRange(const Histogram& histogram, absl::Span<const Range> extremes_of_samples, const RangeOptions& options);
 
+// The same for methods that need no extremes of samples.
 Range ChooseRange(const Histogram& histogram, v1::RangeMethod method, int levels);
 
 }  // namespace joinery::compiler
