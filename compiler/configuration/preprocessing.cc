@@ -51,7 +51,7 @@ struct Values {
 };
 
 absl::Status CheckValues(const Values& values, int64_t channels, absl::string_view path) {
-  const std::string field = absl::StrCat(path, ".", values.name);
+  const std::string field = absl::StrCat(path, values.name);
   if (values.list.size() > 1 && values.list.size() != channels) {
     std::string expected = "1, as the input is no picture (a selector says which input is meant)";
     if (channels == 1) expected = "1";
@@ -85,7 +85,7 @@ absl::Status Divide(const Values& dividend, const Values& divisor, int64_t chann
     const auto value = static_cast<float>(ValueAt(dividend, i) / ValueAt(divisor, i));
     if (!std::isfinite(value)) {
       return absl::InvalidArgumentError(
-          absl::StrCat(path, ".", dividend.name, " / ", divisor.name, ": is too large for a float"));
+          absl::StrCat(path, dividend.name, " / ", divisor.name, ": is too large for a float"));
     }
     quotient.Add(value);
   }
@@ -99,18 +99,6 @@ absl::StatusOr<v1::PreprocessingStep> ToAffine(const AffinePreprocess& affine, i
                          channels, path, *step.mutable_affine()->mutable_scale()));
   RETURN_IF_ERROR(Divide({affine.bias(), "bias", 0, false}, {affine.bias_divisor(), "bias_divisor", 1, true}, channels,
                          path, *step.mutable_affine()->mutable_bias()));
-  return step;
-}
-
-absl::StatusOr<v1::PreprocessingStep> ToNormalization(const InputNormalization& normalization, int64_t channels,
-                                                      absl::string_view path) {
-  RETURN_IF_ERROR(CheckValues({normalization.mean(), "mean", 0, false}, channels, path));
-  RETURN_IF_ERROR(CheckValues({normalization.std(), "std", 1, true}, channels, path));
-  v1::PreprocessingStep step;
-  *step.mutable_normalization()->mutable_mean() = normalization.mean();
-  *step.mutable_normalization()->mutable_std() = normalization.std();
-  if (normalization.mean().empty()) step.mutable_normalization()->add_mean(0);
-  if (normalization.std().empty()) step.mutable_normalization()->add_std(1);
   return step;
 }
 
@@ -135,6 +123,18 @@ absl::StatusOr<std::vector<bool>> SelectInputs(const Selector& selector, const s
   return NoInput(absl::StrCat("\"", selector.op_name(), "\""), absl::StrCat(path, ".op_name"), names);
 }
 
+absl::StatusOr<v1::PreprocessingStep> ToNormalization(const RepeatedField<float>& mean, const RepeatedField<float>& std,
+                                                      int64_t channels, absl::string_view path) {
+  RETURN_IF_ERROR(CheckValues({mean, "mean", 0, false}, channels, path));
+  RETURN_IF_ERROR(CheckValues({std, "std", 1, true}, channels, path));
+  v1::PreprocessingStep step;
+  *step.mutable_normalization()->mutable_mean() = mean;
+  *step.mutable_normalization()->mutable_std() = std;
+  if (mean.empty()) step.mutable_normalization()->add_mean(0);
+  if (std.empty()) step.mutable_normalization()->add_std(1);
+  return step;
+}
+
 absl::StatusOr<v1::PreprocessingStep> ToPreprocessingStep(const Modification& modification, int64_t channels,
                                                           absl::string_view path) {
   if (modification.has_affine_preprocess() && modification.has_input_normalization()) {
@@ -142,10 +142,12 @@ absl::StatusOr<v1::PreprocessingStep> ToPreprocessingStep(const Modification& mo
         absl::StrCat(path, ": has two steps, whose order is open; give each an input_modifications block of its own"));
   }
   if (modification.has_affine_preprocess()) {
-    return ToAffine(modification.affine_preprocess(), channels, absl::StrCat(path, ".affine_preprocess"));
+    return ToAffine(modification.affine_preprocess(), channels, absl::StrCat(path, ".affine_preprocess."));
   }
   if (modification.has_input_normalization()) {
-    return ToNormalization(modification.input_normalization(), channels, absl::StrCat(path, ".input_normalization"));
+    const InputNormalization& normalization = modification.input_normalization();
+    return ToNormalization(normalization.mean(), normalization.std(), channels,
+                           absl::StrCat(path, ".input_normalization."));
   }
   return absl::InvalidArgumentError(
       absl::StrCat(path, ": is empty; give it affine_preprocess or input_normalization, or remove it"));

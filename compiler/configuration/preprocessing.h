@@ -23,6 +23,11 @@ absl::StatusOr<std::vector<bool>> SelectInputs(const v1::pulsar::Selector& selec
 absl::StatusOr<v1::PreprocessingStep> ToPreprocessingStep(const v1::pulsar::Modification& modification,
                                                           int64_t channels, absl::string_view path);
 
+// y = (x - mean) / std, by the same rules. Errors name the field as `path` with "mean" or "std" behind it.
+absl::StatusOr<v1::PreprocessingStep> ToNormalization(const google::protobuf::RepeatedField<float>& mean,
+                                                      const google::protobuf::RepeatedField<float>& std,
+                                                      int64_t channels, absl::string_view path);
+
 v1::pulsar::Modification FromPreprocessingStep(const v1::PreprocessingStep& step);
 
 }  // namespace joinery::compiler

@@ -1,20 +1,12 @@
 #include "compiler/configuration/pulsar_fields.h"
 
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/message.h>
-#include <google/protobuf/text_format.h>
-
 #include <algorithm>
 #include <iterator>
 
-#include "absl/strings/str_cat.h"
+#include "compiler/configuration/ignored_fields.h"
 
 namespace joinery::compiler {
 namespace {
-
-using ::google::protobuf::FieldDescriptor;
-using ::google::protobuf::Message;
-using ::google::protobuf::TextFormat;
 
 // Leaves only. Paths of files are acted on by the program, everything else by TranslatePulsar.
 constexpr absl::string_view kActedOn[] = {
@@ -78,17 +70,6 @@ constexpr absl::string_view kActedOn[] = {
     "joinery_conf.target_sqnr_db",
 };
 
-// A field, or a block with all that is in it.
-struct IgnoredField {
-  absl::string_view path;
-  // "would ..."
-  absl::string_view meaning;
-  // "instead ..."
-  absl::string_view instead;
-  // The value that asks for what happens anyway; empty if there is none.
-  absl::string_view harmless = "";
-};
-
 constexpr absl::string_view kStandardMeaning = "choose how YUV becomes RGB";
 constexpr absl::string_view kStandardInstead = "inputs are RGB, BGR or grey, and no YUV is read";
 constexpr absl::string_view kStepMeaning = "fix the scale of the quantized tensor";
@@ -144,65 +125,6 @@ constexpr IgnoredField kIgnored[] = {
     {"pulsar_conf.debug", "keep what the build makes on its way", "nothing of it is kept"},
 };
 
-const IgnoredField* FindIgnored(absl::string_view path) {
-  const auto* found = std::find_if(std::begin(kIgnored), std::end(kIgnored),
-                                   [&](const IgnoredField& field) { return field.path == path; });
-  return found == std::end(kIgnored) ? nullptr : found;
-}
-
-// Walks all set fields of one configuration.
-class Walk {
- public:
-  void VisitMessage(const Message& message, const std::string& schema_path, const std::string& shown_path) {
-    std::vector<const FieldDescriptor*> fields;
-    message.GetReflection()->ListFields(message, &fields);
-    for (const FieldDescriptor* field : fields) VisitField(message, *field, schema_path, shown_path);
-  }
-
-  std::vector<std::string> TakeSentences() { return std::move(sentences_); }
-
- private:
-  void VisitField(const Message& message, const FieldDescriptor& field, const std::string& schema_prefix,
-                  const std::string& shown_prefix) {
-    const std::string schema_path = absl::StrCat(schema_prefix, field.name());
-    const std::string shown_path = absl::StrCat(shown_prefix, field.name());
-    if (!field.is_repeated()) return VisitValue(message, field, -1, schema_path, shown_path);
-    const int count = message.GetReflection()->FieldSize(message, &field);
-    for (int i = 0; i < count; ++i) {
-      VisitValue(message, field, i, schema_path, absl::StrCat(shown_path, "[", i, "]"));
-    }
-  }
-
-  // `index` is -1 for what is not repeated.
-  void VisitValue(const Message& message, const FieldDescriptor& field, int index, const std::string& schema_path,
-                  const std::string& shown_path) {
-    const IgnoredField* ignored = FindIgnored(schema_path);
-    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      if (ignored != nullptr) return Report(shown_path, ignored);
-      const auto* reflection = message.GetReflection();
-      const Message& child =
-          index < 0 ? reflection->GetMessage(message, &field) : reflection->GetRepeatedMessage(message, &field, index);
-      return VisitMessage(child, schema_path + ".", shown_path + ".");
-    }
-    if (IsActedOn(schema_path)) return;
-    std::string value;
-    TextFormat::PrintFieldValueToString(message, &field, index, &value);
-    if (ignored != nullptr && ignored->harmless == value) return;
-    Report(absl::StrCat(shown_path, ": ", value), ignored);
-  }
-
-  void Report(const std::string& what, const IgnoredField* ignored) {
-    if (ignored == nullptr) {
-      sentences_.push_back(absl::StrCat(what, " is not acted on by this version and has no effect"));
-      return;
-    }
-    sentences_.push_back(absl::StrCat(what, " is not acted on by this version: it would ", ignored->meaning,
-                                      "; instead, ", ignored->instead));
-  }
-
-  std::vector<std::string> sentences_;
-};
-
 }  // namespace
 
 bool IsActedOn(absl::string_view path) {
@@ -210,9 +132,7 @@ bool IsActedOn(absl::string_view path) {
 }
 
 std::vector<std::string> DescribeIgnoredFields(const v1::pulsar::PulsarConfiguration& configuration) {
-  Walk walk;
-  walk.VisitMessage(configuration, "", "");
-  return walk.TakeSentences();
+  return DescribeIgnored(configuration, kIgnored, IsActedOn);
 }
 
 }  // namespace joinery::compiler

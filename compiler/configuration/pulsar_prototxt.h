@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "compiler/configuration/translation.h"
 #include "joinery/v1/build_configuration.pb.h"
 #include "joinery/v1/pulsar.pb.h"
 
@@ -45,21 +46,6 @@ struct PulsarOverrides {
 // Writes `overrides` into `configuration`: the command line beats the file. Errors name the option. After an error
 // `configuration` is as it was.
 absl::Status ApplyOverrides(const PulsarOverrides& overrides, v1::pulsar::PulsarConfiguration& configuration);
-
-// An input of the float model, all dimensions known.
-struct ModelInput {
-  std::string name;
-  // onnx::TensorProto::DataType
-  int32_t element_type = 0;
-  std::vector<int64_t> shape;
-};
-
-struct Translation {
-  v1::BuildConfiguration configuration;
-  // For people, one sentence each: what was chosen where the file leaves it open, and every field that is set and that
-  // this version does not act on (its path, what it would mean, what happens instead).
-  std::vector<std::string> warnings;
-};
 
 // What `source` asks for, for a model with these `inputs`.
 //

@@ -30,13 +30,6 @@ constexpr absl::string_view kItemsPath = "neuwizard_conf.operator_conf.input_con
 constexpr absl::string_view kOperatorsPath = "neuwizard_conf.operator_conf.operator_conf_items";
 constexpr absl::string_view kDatasetPath = "neuwizard_conf.dataset_conf_calibration";
 
-std::vector<std::string> Names(const std::vector<ModelInput>& inputs) {
-  std::vector<std::string> names;
-  names.reserve(inputs.size());
-  for (const ModelInput& input : inputs) names.push_back(input.name);
-  return names;
-}
-
 // The part of an enum value's name after its last underscore: "112" of AX620_VIRTUAL_NPU_MODE_112.
 std::string LastWord(const std::string& name) { return name.substr(name.rfind('_') + 1); }
 
@@ -158,15 +151,11 @@ absl::Status RefuseUnsupported(const PulsarConfiguration& source) {
   return absl::OkStatus();
 }
 
-bool HasChannelsAt(const ModelInput& input, size_t position) {
-  return input.shape[position] == 1 || input.shape[position] == 3;
-}
-
 // LAYOUT_NATIVE if `input` is no picture.
 absl::StatusOr<v1::Layout> ModelLayout(const ModelInput& input, const TensorConf& conf) {
   const bool may_be_picture = input.element_type == onnx::TensorProto::FLOAT && input.shape.size() == 4;
-  const bool nchw = may_be_picture && HasChannelsAt(input, 1);
-  const bool nhwc = may_be_picture && HasChannelsAt(input, 3);
+  const bool nchw = CanBePicture(input, v1::LAYOUT_NCHW);
+  const bool nhwc = CanBePicture(input, v1::LAYOUT_NHWC);
   const TensorConf::TensorLayout asked = conf.tensor_layout();
   if (may_be_picture && ((asked == TensorConf::NCHW && !nchw) || (asked == TensorConf::NHWC && !nhwc))) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -339,7 +328,7 @@ absl::StatusOr<Translation> TranslatePulsar(const PulsarConfiguration& source, c
   Translation translation;
   RETURN_IF_ERROR(RefuseUnsupported(source));
   ASSIGN_OR_RETURN(*translation.configuration.mutable_target(), TranslateTarget(source, translation.warnings));
-  const std::vector<std::string> names = Names(inputs);
+  const std::vector<std::string> names = InputNames(inputs);
   RETURN_IF_ERROR(CheckTensorConfs(source, names));
   ASSIGN_OR_RETURN(const std::vector<std::vector<int>> items_of, ItemsOfInputs(source, names));
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -1,24 +1,27 @@
-#include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/configuration/prototxt.h"
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
-#include <algorithm>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/status.h"
 #include "compiler/configuration/nearest_name.h"
+#include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/configuration/text.h"
 
 namespace joinery::compiler {
 namespace {
 
 using ::google::protobuf::Descriptor;
 using ::google::protobuf::FieldDescriptor;
-using ::joinery::v1::pulsar::PulsarConfiguration;
+using ::google::protobuf::Message;
 
-constexpr size_t kMaxTextSize = size_t{1} << 20;
 constexpr int kMaxDepth = 32;
 
 // Protobuf's tokenizer counts a tab as going on to the next multiple of this.
@@ -59,14 +62,6 @@ size_t OffsetOf(absl::string_view text, int line, int column) {
   return offset;
 }
 
-std::string Position(absl::string_view file_name, absl::string_view text, size_t offset) {
-  const absl::string_view before = text.substr(0, offset);
-  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-  const size_t last_line = before.rfind('\n');
-  const size_t column = last_line == absl::string_view::npos ? offset + 1 : offset - last_line;
-  return absl::StrCat(file_name, ":", line, ":", column, ": ");
-}
-
 void CollectEnumValues(const Descriptor* message, absl::string_view field_name, std::set<const Descriptor*>& seen,
                        std::vector<std::string>& values) {
   if (!seen.insert(message).second) return;
@@ -79,16 +74,16 @@ void CollectEnumValues(const Descriptor* message, absl::string_view field_name, 
 }
 
 // Protobuf says which field has the unknown value, but not in which message: all fields of that name are considered.
-std::vector<std::string> ValuesOfEnumFields(absl::string_view field_name) {
+std::vector<std::string> ValuesOfEnumFields(const Descriptor* root, absl::string_view field_name) {
   std::set<const Descriptor*> seen;
   std::vector<std::string> values;
-  CollectEnumValues(PulsarConfiguration::descriptor(), field_name, seen, values);
+  CollectEnumValues(root, field_name, seen, values);
   return values;
 }
 
-std::vector<std::string> FieldNames(const std::string& message_name) {
+std::vector<std::string> FieldNames(const Descriptor* root, const std::string& message_name) {
   std::vector<std::string> names;
-  const Descriptor* message = PulsarConfiguration::descriptor()->file()->pool()->FindMessageTypeByName(message_name);
+  const Descriptor* message = root->file()->pool()->FindMessageTypeByName(message_name);
   for (int i = 0; message != nullptr && i < message->field_count(); ++i) names.push_back(message->field(i)->name());
   return names;
 }
@@ -107,24 +102,25 @@ struct Explanation {
   std::string culprit;
 };
 
-Explanation Explain(const std::string& message) {
+Explanation Explain(const Descriptor* root, const std::string& message) {
   const std::vector<std::string> quoted = Quoted(message);
   if (quoted.size() == 2 && absl::StrContains(message, "has no field named")) {
     const std::string block = quoted[0].substr(quoted[0].rfind('.') + 1);
     return {absl::StrCat("there is no field \"", quoted[1], "\" in ", block, "; ",
-                         SuggestName(quoted[1], FieldNames(quoted[0]))),
+                         SuggestName(quoted[1], FieldNames(root, quoted[0]))),
             quoted[1]};
   }
   if (quoted.size() == 2 && absl::StrContains(message, "Unknown enumeration value")) {
     return {absl::StrCat("\"", quoted[0], "\" is no value of ", quoted[1], "; ",
-                         SuggestName(quoted[0], ValuesOfEnumFields(quoted[1]))),
+                         SuggestName(quoted[0], ValuesOfEnumFields(root, quoted[1]))),
             quoted[0]};
   }
   return {message, ""};
 }
 
-absl::Status ErrorStatus(absl::string_view text, absl::string_view file_name, const ParseError& error) {
-  const Explanation explanation = Explain(error.message);
+absl::Status ErrorStatus(const Descriptor* root, absl::string_view text, absl::string_view file_name,
+                         const ParseError& error) {
+  const Explanation explanation = Explain(root, error.message);
   size_t offset = error.line < 0 ? 0 : OffsetOf(text, error.line, error.column);
   // Protobuf notices after it has read the word: go back to where it stands.
   if (!explanation.culprit.empty()) {
@@ -134,50 +130,24 @@ absl::Status ErrorStatus(absl::string_view text, absl::string_view file_name, co
   return absl::InvalidArgumentError(absl::StrCat(Position(file_name, text, offset), explanation.message));
 }
 
-// How many bytes follow `lead` in a UTF-8 character; -1 if it begins none.
-int ContinuationBytes(unsigned char lead) {
-  if (lead < 0x80) return 0;
-  if (lead >= 0xc2 && lead <= 0xdf) return 1;
-  if (lead >= 0xe0 && lead <= 0xef) return 2;
-  return lead >= 0xf0 && lead <= 0xf4 ? 3 : -1;
-}
-
-// The first byte that is not plain text: a control character, or no UTF-8. npos if there is none.
-size_t FindNoText(absl::string_view text) {
-  int expected = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool continues = (byte & 0xc0) == 0x80;
-    if (continues != (expected > 0)) return i;
-    if (continues) {
-      --expected;
-      continue;
-    }
-    const bool control = (byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') || byte == 0x7f;
-    expected = ContinuationBytes(byte);
-    if (control || expected < 0) return i;
-  }
-  return expected > 0 ? text.size() - 1 : absl::string_view::npos;
-}
-
 }  // namespace
 
-absl::StatusOr<PulsarConfiguration> ParsePulsarPrototxt(absl::string_view text, absl::string_view file_name) {
-  if (text.size() > kMaxTextSize) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file_name, ": ", text.size(), " bytes are no configuration: the limit is ", kMaxTextSize));
-  }
-  if (const size_t offset = FindNoText(text); offset != absl::string_view::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Position(file_name, text, offset), "this byte is not text: is this the right file?"));
-  }
+absl::Status ParsePrototxt(absl::string_view text, absl::string_view file_name, Message& message) {
+  RETURN_IF_ERROR(CheckText(text, file_name));
   FirstError first_error;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&first_error);
   parser.SetRecursionLimit(kMaxDepth);
-  PulsarConfiguration configuration;
-  if (parser.ParseFromString(std::string(text), &configuration)) return configuration;
-  return ErrorStatus(text, file_name, first_error.error().value_or(ParseError{-1, 0, "not a prototxt"}));
+  if (parser.ParseFromString(std::string(text), &message)) return absl::OkStatus();
+  return ErrorStatus(message.GetDescriptor(), text, file_name,
+                     first_error.error().value_or(ParseError{-1, 0, "not a prototxt"}));
+}
+
+absl::StatusOr<v1::pulsar::PulsarConfiguration> ParsePulsarPrototxt(absl::string_view text,
+                                                                    absl::string_view file_name) {
+  v1::pulsar::PulsarConfiguration configuration;
+  RETURN_IF_ERROR(ParsePrototxt(text, file_name, configuration));
+  return configuration;
 }
 
 }  // namespace joinery::compiler

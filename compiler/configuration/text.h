@@ -1,0 +1,18 @@
+// What configurations of every form have in common: they are text, and not much of it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace joinery::compiler {
+
+// "FILE:LINE:COLUMN: " of the byte at `offset`, counted from 1, columns in bytes.
+std::string Position(absl::string_view file_name, absl::string_view text, size_t offset);
+
+// kInvalidArgument, beginning with the file's name, for more than 1 MiB, control characters, and what is no UTF-8.
+absl::Status CheckText(absl::string_view text, absl::string_view file_name);
+
+}  // namespace joinery::compiler
