@@ -15,40 +15,71 @@ const std::vector<OperatorRule>& Rules() {
       {"ConvTranspose", kLinear, {0}},
       {"Gemm", kLinear, {0}},
       {"MatMul", kLinear, {0}},
-      {"Add", kCompute, {}},
-      {"Sub", kCompute, {}},
-      {"Mul", kCompute, {}},
-      {"Div", kCompute, {}},
-      {"Relu", kCompute, {}},
-      {"Clip", kCompute, {0}},
-      {"LeakyRelu", kCompute, {}},
-      {"PRelu", kCompute, {0}},
-      {"Sigmoid", kCompute, {}},
-      {"HardSigmoid", kCompute, {}},
-      {"HardSwish", kCompute, {}},
-      {"Tanh", kCompute, {}},
-      {"Gelu", kCompute, {}},
+      {"Add", kCompute, {}, true},
+      {"Sub", kCompute, {}, true},
+      {"Mul", kCompute, {}, true},
+      {"Div", kCompute, {}, true},
+      {"Min", kCompute, {}, true},
+      {"Max", kCompute, {}, true},
+      {"Sum", kCompute, {}, true},
+      {"Mean", kCompute, {}, true},
+      {"Neg", kCompute, {}, true},
+      {"Abs", kCompute, {}, true},
+      {"Relu", kCompute, {}, true},
+      {"Clip", kCompute, {0}, true},
+      {"LeakyRelu", kCompute, {}, true},
+      {"PRelu", kCompute, {0}, true},
+      {"ThresholdedRelu", kCompute, {}, true},
+      {"Elu", kCompute, {}, true},
+      {"Selu", kCompute, {}, true},
+      {"Celu", kCompute, {}, true},
+      {"Sigmoid", kCompute, {}, true},
+      {"HardSigmoid", kCompute, {}, true},
+      {"HardSwish", kCompute, {}, true},
+      {"Swish", kCompute, {}, true},
+      {"Mish", kCompute, {}, true},
+      {"Softplus", kCompute, {}, true},
+      {"Softsign", kCompute, {}, true},
+      {"Tanh", kCompute, {}, true},
+      {"Gelu", kCompute, {}, true},
+      {"Erf", kInside, {}, true},
+      {"Exp", kInside, {}, true},
+      {"Log", kInside, {}, true},
+      {"Sqrt", kInside, {}, true},
+      {"Reciprocal", kInside, {}, true},
+      {"Pow", kInside, {0}, true},
       {"AveragePool", kCompute, {}},
       {"GlobalAveragePool", kCompute, {}},
+      {"LpPool", kCompute, {}},
       {"ReduceMean", kCompute, {0}},
+      {"ReduceSum", kCompute, {0}},
+      {"LayerNormalization", kCompute, {0}},
+      {"InstanceNormalization", kCompute, {0}},
+      {"GroupNormalization", kCompute, {0}},
+      {"BatchNormalization", kCompute, {0}},
+      {"LRN", kCompute, {}},
       {"Resize", kPassThrough, {0}},
       {"MaxPool", kPassThrough, {0}},
       {"GlobalMaxPool", kPassThrough, {}},
+      {"ReduceMax", kPassThrough, {0}},
+      {"ReduceMin", kPassThrough, {0}},
       {"Reshape", kPassThrough, {0}},
       {"Flatten", kPassThrough, {}},
       {"Transpose", kPassThrough, {}},
       {"Squeeze", kPassThrough, {0}},
       {"Unsqueeze", kPassThrough, {0}},
       {"Identity", kPassThrough, {}},
-      {"Concat", kPassThrough, {}},
       {"Slice", kPassThrough, {0}},
       {"Split", kPassThrough, {0}},
       {"Gather", kPassThrough, {0}},
+      {"GatherElements", kPassThrough, {0}},
+      {"GatherND", kPassThrough, {0}},
       {"Pad", kPassThrough, {0}},
       {"Expand", kPassThrough, {0}},
       {"Tile", kPassThrough, {0}},
       {"DepthToSpace", kPassThrough, {}},
       {"SpaceToDepth", kPassThrough, {}},
+      {"Concat", kPassThrough, {}},
   };
   return *rules;
 }
@@ -123,6 +154,25 @@ std::optional<LinearForm> FindLinearForm(Graph& graph, const onnx::NodeProto& no
   return form;
 }
 
-bool IsClipping(const onnx::NodeProto& node) { return node.op_type() == "Relu" || node.op_type() == "Clip"; }
+bool IsScalarConstant(Graph& graph, const std::string& tensor) {
+  const onnx::TensorProto* constant = graph.Initializer(tensor);
+  return constant != nullptr &&
+         std::all_of(constant->dims().begin(), constant->dims().end(), [](int64_t size) { return size == 1; });
+}
+
+bool IsPointwise(Graph& graph, const onnx::NodeProto& node) {
+  const OperatorRule* rule = FindOperatorRule(node);
+  if (rule == nullptr || !rule->is_pointwise) return false;
+  if (rule->data_inputs.empty()) return true;
+  for (int i = 0; i < node.input_size(); ++i) {
+    const bool is_data = std::find(rule->data_inputs.begin(), rule->data_inputs.end(), i) != rule->data_inputs.end();
+    if (!is_data && !node.input(i).empty() && !IsScalarConstant(graph, node.input(i))) return false;
+  }
+  return true;
+}
+
+bool IsClipping(Graph& graph, const onnx::NodeProto& node) {
+  return node.op_type() == "Relu" || (node.op_type() == "Clip" && IsPointwise(graph, node));
+}
 
 }  // namespace joinery::compiler

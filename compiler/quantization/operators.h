@@ -16,6 +16,8 @@ enum class OperatorRole {
   kCompute,
   // Moves or picks values: its output has the scale of its input.
   kPassThrough,
+  // As kCompute, but only between other operators that compute, where no 8-bit number is made of its result.
+  kInside,
 };
 
 struct OperatorRule {
@@ -23,6 +25,8 @@ struct OperatorRule {
   OperatorRole role;
   // The inputs that are activations; the others stay as they are. Empty: all inputs.
   std::vector<int> data_inputs;
+  // Each value of the output depends on the values at the same place only.
+  bool is_pointwise = false;
 };
 
 // Null if the operator stays float.
@@ -31,6 +35,13 @@ const OperatorRule* FindOperatorRule(const onnx::NodeProto& node);
 // Why this node, whose operator has a rule, stays float all the same; empty if nothing speaks against 8 bits. Linear
 // operators are judged by FindLinearForm.
 std::string FindObstacle(Graph& graph, const onnx::NodeProto& node);
+
+// Whether the node maps numbers to numbers, the same way at all places: an operator on its data inputs and on constants
+// of one value. Where it has one data input it is a table of 256 values to an 8-bit device.
+bool IsPointwise(Graph& graph, const onnx::NodeProto& node);
+
+// Whether the tensor is a constant of one value.
+bool IsScalarConstant(Graph& graph, const std::string& tensor);
 
 // Where a linear operator has its weights.
 struct LinearForm {
@@ -46,6 +57,6 @@ std::optional<LinearForm> FindLinearForm(Graph& graph, const onnx::NodeProto& no
 
 // Whether the node only cuts off values, so that a quantization of its output can do its work and the tensor in between
 // needs no scale of its own: Relu, and Clip with constant bounds.
-bool IsClipping(const onnx::NodeProto& node);
+bool IsClipping(Graph& graph, const onnx::NodeProto& node);
 
 }  // namespace joinery::compiler

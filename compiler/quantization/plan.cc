@@ -23,6 +23,43 @@ struct Candidate {
   std::vector<int> inputs;
   std::vector<int> outputs;
   std::optional<LinearForm> linear;
+  bool is_pointwise = false;
+  bool is_clipping = false;
+  // Set if it turned out to stay float.
+  bool is_dropped = false;
+  // The tensor that it is a function of, value by value; -1 if there is none.
+  int argument = -1;
+  // A clipping activation that cuts off what the operator before it computes.
+  bool is_merged = false;
+};
+
+// Sets of numbers that can be united.
+class DisjointSets {
+ public:
+  void Resize(size_t size) {
+    parent_.resize(size);
+    std::iota(parent_.begin(), parent_.end(), 0);
+  }
+
+  // The smallest number of the set.
+  int Root(int i) {
+    while (At(i) != i) {
+      At(i) = At(At(i));
+      i = At(i);
+    }
+    return i;
+  }
+
+  void Unite(int a, int b) {
+    const int root_a = Root(a);
+    const int root_b = Root(b);
+    At(std::max(root_a, root_b)) = std::min(root_a, root_b);
+  }
+
+ private:
+  int& At(int i) { return parent_[static_cast<size_t>(i)]; }
+
+  std::vector<int> parent_;
 };
 
 bool IsFloat(Graph& graph, const std::string& tensor) { return graph.ElementType(tensor) == onnx::TensorProto::FLOAT; }
@@ -79,11 +116,10 @@ class Planner {
     for (onnx::NodeProto* node : graph_.nodes()) {
       if (!skipped.contains(node)) Consider(node);
     }
-    parent_.resize(names_.size());
-    std::iota(parent_.begin(), parent_.end(), 0);
+    NumberTensors();
+    FindTables();
     UniteThroughMoves();
     MarkComputed();
-    LeaveOutClippedTensors();
     CollectGroups();
     WidenGroups();
     CollectNodes();
@@ -112,6 +148,8 @@ class Planner {
     } else if (std::string obstacle = FindObstacle(graph_, *node); !obstacle.empty()) {
       return KeepFloat(*node, obstacle);
     }
+    candidate.is_pointwise = IsPointwise(graph_, *node);
+    candidate.is_clipping = IsClipping(graph_, *node);
     std::vector<std::string> inputs;
     if (data_inputs.empty()) inputs.assign(node->input().begin(), node->input().end());
     for (const int index : data_inputs) inputs.push_back(node->input(index));
@@ -124,6 +162,7 @@ class Planner {
     }
     for (const std::string& input : inputs) candidate.inputs.push_back(Number(input));
     for (const std::string& output : outputs) candidate.outputs.push_back(Number(output));
+    candidate_of_.emplace(node, candidates_.size());
     candidates_.push_back(std::move(candidate));
   }
 
@@ -131,51 +170,150 @@ class Planner {
     plan_.float_nodes.push_back(StaysFloat(node, reason));
   }
 
+  void NumberTensors() {
+    scales_.Resize(names_.size());
+    is_scalar_.reserve(names_.size());
+    for (const std::string& name : names_) is_scalar_.push_back(IsScalarConstant(graph_, name));
+    has_scale_.resize(names_.size(), false);
+    is_quantized_.resize(names_.size(), false);
+    group_of_.resize(names_.size(), -1);
+    argument_.resize(names_.size());
+  }
+
+  Candidate* CandidateFor(const onnx::NodeProto* node) {
+    const auto found = candidate_of_.find(node);
+    if (found == candidate_of_.end() || candidates_[found->second].is_dropped) return nullptr;
+    return &candidates_[found->second];
+  }
+
+  // Pointwise operators that hang together and depend on one tensor are one function of it, however many nodes it is
+  // spelled out in: a table of 256 values. Only the ends get scales. A tensor inside that others read as well becomes
+  // an end, and the argument of what follows.
+  void FindTables() {
+    bool changed = true;
+    while (changed) {
+      changed = false;
+      FindArguments();
+      for (Candidate& candidate : candidates_) {
+        if (candidate.is_dropped) continue;
+        const int output = candidate.outputs.front();
+        if (IsInside(output) && !IsReadInsideOnly(output)) {
+          has_scale_[At(output)] = true;
+          changed = true;
+        }
+        if (const std::string obstacle = FindObstacleToEnds(candidate); !obstacle.empty()) {
+          KeepFloat(*candidate.node, obstacle);
+          candidate.is_dropped = true;
+          changed = true;
+        }
+      }
+    }
+    std::erase_if(candidates_, [](const Candidate& candidate) { return candidate.is_dropped; });
+    candidate_of_.clear();
+    for (size_t i = 0; i < candidates_.size(); ++i) candidate_of_.emplace(candidates_[i].node, i);
+  }
+
+  void FindArguments() {
+    std::iota(argument_.begin(), argument_.end(), 0);
+    for (Candidate& candidate : candidates_) {
+      candidate.argument = -1;
+      candidate.is_merged = false;
+      if (candidate.is_dropped || !candidate.is_pointwise) continue;
+      candidate.argument = OnlyArgument(candidate);
+      if (candidate.argument < 0) continue;
+      candidate.is_merged = candidate.is_clipping && CutsOffAResult(candidate);
+      const int output = candidate.outputs.front();
+      if (!candidate.is_merged && !has_scale_[At(output)]) argument_[At(output)] = candidate.argument;
+    }
+  }
+
+  int OnlyArgument(const Candidate& candidate) const {
+    int only = -1;
+    for (const int input : candidate.inputs) {
+      if (is_scalar_[At(input)]) continue;
+      const int argument = argument_[At(input)];
+      if (only >= 0 && argument != only) return -1;
+      only = argument;
+    }
+    return only;
+  }
+
+  bool CutsOffAResult(const Candidate& candidate) {
+    const std::string& input = names_[At(candidate.inputs.front())];
+    const Candidate* producer = CandidateFor(graph_.Producer(input));
+    const bool is_result = producer != nullptr && producer->argument < 0 &&
+                           (producer->role == OperatorRole::kLinear || producer->role == OperatorRole::kCompute);
+    return is_result && producer->outputs.size() == 1 && graph_.Consumers(input).size() == 1 &&
+           !graph_.IsGraphOutput(input);
+  }
+
+  // Whether the tensor is a value within a table.
+  bool IsInside(int tensor) const { return argument_[At(tensor)] != tensor; }
+
+  bool IsReadInsideOnly(int tensor) {
+    const std::string& name = names_[At(tensor)];
+    if (graph_.IsGraphOutput(name)) return false;
+    const std::vector<onnx::NodeProto*> readers = graph_.Consumers(name);
+    return !readers.empty() && std::all_of(readers.begin(), readers.end(), [&](const onnx::NodeProto* reader) {
+      const Candidate* candidate = CandidateFor(reader);
+      return candidate != nullptr && candidate->argument == argument_[At(tensor)];
+    });
+  }
+
+  // Why an operator that is no part of a table cannot be 8-bit; empty if it can.
+  std::string FindObstacleToEnds(const Candidate& candidate) {
+    const onnx::NodeProto& node = *candidate.node;
+    const bool is_inside = IsInside(candidate.outputs.front());
+    if (candidate.role == OperatorRole::kInside && !is_inside) {
+      return absl::StrCat(node.op_type(), " has no 8-bit form of its own here");
+    }
+    // Within a table the divisor is not rounded.
+    if (node.op_type() == "Div" && candidate.argument < 0 && graph_.Initializer(node.input(1)) == nullptr) {
+      return "its divisor is computed and might be rounded to zero";
+    }
+    return "";
+  }
+
+  static bool IsMover(const Candidate& candidate) { return candidate.role == OperatorRole::kPassThrough; }
+
   void UniteThroughMoves() {
     for (const Candidate& candidate : candidates_) {
-      if (candidate.role != OperatorRole::kPassThrough) continue;
-      for (const int tensor : candidate.inputs) Unite(candidate.outputs.front(), tensor);
-      for (const int tensor : candidate.outputs) Unite(candidate.outputs.front(), tensor);
+      if (!IsMover(candidate)) continue;
+      for (const int tensor : candidate.inputs) scales_.Unite(candidate.outputs.front(), tensor);
+      for (const int tensor : candidate.outputs) scales_.Unite(candidate.outputs.front(), tensor);
     }
   }
 
-  // An operator that computes makes its tensors 8-bit, and those that share a scale with them.
+  // An operator that computes makes its tensors 8-bit, and through operators that move values those of its neighbours.
   void MarkComputed() {
-    is_quantized_.resize(names_.size(), false);
     for (const Candidate& candidate : candidates_) {
-      if (candidate.role == OperatorRole::kPassThrough) continue;
-      for (const int tensor : candidate.inputs) is_quantized_[At(Root(tensor))] = true;
-      for (const int tensor : candidate.outputs) is_quantized_[At(Root(tensor))] = true;
+      if (IsMover(candidate)) continue;
+      for (const int tensor : candidate.inputs) {
+        const bool is_part_of_table = IsInside(tensor) || (candidate.argument >= 0 && is_scalar_[At(tensor)]);
+        if (!is_part_of_table) Mark(tensor);
+      }
+      for (const int tensor : candidate.outputs) {
+        if (!IsInside(tensor)) Mark(tensor);
+      }
     }
-    for (size_t i = 0; i < names_.size(); ++i) is_quantized_[i] = is_quantized_[At(Root(static_cast<int>(i)))];
+    for (size_t i = 0; i < names_.size(); ++i) {
+      is_quantized_[i] = is_quantized_[At(scales_.Root(static_cast<int>(i)))];
+    }
+    for (const Candidate& candidate : candidates_) {
+      if (!candidate.is_merged) continue;
+      is_quantized_[At(candidate.inputs.front())] = false;
+      cut_off_.emplace(candidate.inputs.front(), candidate.outputs.front());
+    }
   }
 
-  void LeaveOutClippedTensors() {
-    std::unordered_set<const onnx::NodeProto*> clipping;
-    for (const Candidate& candidate : candidates_) {
-      if (IsClipping(*candidate.node)) clipping.insert(candidate.node);
-    }
-    for (const Candidate& candidate : candidates_) {
-      if (candidate.role == OperatorRole::kPassThrough || IsClipping(*candidate.node)) continue;
-      const int output = candidate.outputs.front();
-      const std::string& name = names_[At(output)];
-      const std::vector<onnx::NodeProto*> readers = graph_.Consumers(name);
-      if (candidate.outputs.size() != 1 || readers.size() != 1 || !clipping.contains(readers.front()) ||
-          graph_.IsGraphOutput(name)) {
-        continue;
-      }
-      is_quantized_[At(output)] = false;
-      clipped_.emplace(output, readers.front());
-    }
-  }
+  void Mark(int tensor) { is_quantized_[At(scales_.Root(tensor))] = true; }
 
   void CollectGroups() {
     std::unordered_map<int, int> group_of_root;
-    group_of_.resize(names_.size(), -1);
     for (size_t i = 0; i < names_.size(); ++i) {
       if (!is_quantized_[i]) continue;
       const auto [entry, is_new] =
-          group_of_root.try_emplace(Root(static_cast<int>(i)), static_cast<int>(plan_.groups.size()));
+          group_of_root.try_emplace(scales_.Root(static_cast<int>(i)), static_cast<int>(plan_.groups.size()));
       if (is_new) plan_.groups.emplace_back();
       group_of_[i] = entry->second;
       ActivationGroup& group = plan_.groups[At(entry->second)];
@@ -184,25 +322,32 @@ class Planner {
   }
 
   void WidenGroups() {
+    // Within a table, the width that one of its nodes asks for holds for both ends.
+    std::vector<bool> is_wide(names_.size(), false);
     for (const Candidate& candidate : candidates_) {
-      if (candidate.role == OperatorRole::kPassThrough || candidate.bits != v1::LAYER_BITS_16) continue;
+      if (IsMover(candidate)) continue;
+      const bool follows = std::any_of(candidate.inputs.begin(), candidate.inputs.end(),
+                                       [&](int tensor) { return IsInside(tensor) && is_wide[At(tensor)]; });
+      if (candidate.bits != v1::LAYER_BITS_16 && !follows) continue;
+      if (candidate.argument >= 0) Widen(candidate.argument);
       for (const int tensor : candidate.inputs) Widen(tensor);
-      for (const int tensor : candidate.outputs) Widen(tensor);
+      for (const int tensor : candidate.outputs) {
+        Widen(tensor);
+        is_wide[At(tensor)] = true;
+      }
     }
   }
 
   void Widen(int tensor) {
     // The operator's result is what the activation behind it leaves.
-    const auto clipped = clipped_.find(tensor);
-    if (clipped != clipped_.end()) {
-      tensor = number_.at(clipped->second->output(0));
-    }
+    const auto cut_off = cut_off_.find(tensor);
+    if (cut_off != cut_off_.end()) tensor = cut_off->second;
     if (const int group = group_of_[At(tensor)]; group >= 0) plan_.groups[At(group)].bits = 16;
   }
 
   void CollectNodes() {
     for (Candidate& candidate : candidates_) {
-      if (candidate.role == OperatorRole::kPassThrough && !is_quantized_[At(candidate.outputs.front())]) {
+      if (IsMover(candidate) && !is_quantized_[At(candidate.outputs.front())]) {
         KeepFloat(*candidate.node, "nothing around it is 8-bit");
         continue;
       }
@@ -222,32 +367,25 @@ class Planner {
 
   static size_t At(int i) { return static_cast<size_t>(i); }
 
-  int Root(int i) {
-    while (parent_[At(i)] != i) {
-      parent_[At(i)] = parent_[At(parent_[At(i)])];
-      i = parent_[At(i)];
-    }
-    return i;
-  }
-
-  void Unite(int a, int b) {
-    const int root_a = Root(a);
-    const int root_b = Root(b);
-    parent_[At(std::max(root_a, root_b))] = std::min(root_a, root_b);
-  }
-
   Graph& graph_;
   const BitsOfNode& bits_of_;
   QuantizationPlan plan_;
   std::vector<Candidate> candidates_;
+  std::unordered_map<const onnx::NodeProto*, size_t> candidate_of_;
   // Tensors have numbers in the order in which the candidates name them.
   std::unordered_map<std::string, int> number_;
   std::vector<std::string> names_;
-  // Union-find over tensors that share a scale.
-  std::vector<int> parent_;
+  // Constants of one value.
+  std::vector<bool> is_scalar_;
+  // The tensor that each tensor within a table is a function of; else itself.
+  std::vector<int> argument_;
+  // Results of pointwise operators that are ends of a table.
+  std::vector<bool> has_scale_;
+  // Tensors that share a scale.
+  DisjointSets scales_;
   std::vector<bool> is_quantized_;
-  // Tensors without a scale of their own, and the activations that read them.
-  std::unordered_map<int, const onnx::NodeProto*> clipped_;
+  // Tensors without a scale of their own, and the result of the activation that reads them.
+  std::unordered_map<int, int> cut_off_;
   // -1: none.
   std::vector<int> group_of_;
 };

@@ -30,6 +30,16 @@ std::vector<std::vector<std::string>> GroupsOf(const QuantizationPlan& plan) {
   return groups;
 }
 
+BitsOfNode BitsByOperator(const std::string& op_type, v1::LayerBits bits) {
+  return [=](const onnx::NodeProto& node) { return node.op_type() == op_type ? bits : v1::LAYER_BITS_UNSPECIFIED; };
+}
+
+std::vector<int> BitsOf(const QuantizationPlan& plan) {
+  std::vector<int> bits;
+  for (const ActivationGroup& group : plan.groups) bits.push_back(group.bits);
+  return bits;
+}
+
 TEST(PlanTest, TheTensorBeforeAClippingActivationIsNotQuantized) {
   Graph graph = Infer(R"(g (float[1,2,4,4] x) => (float[1,2,4,4] z)
       <float[2,2,1,1] w = {1,0,0,1}> { y = Conv(x, w)  z = Relu(y) })");
@@ -56,6 +66,44 @@ TEST(PlanTest, OperatorsThatMoveValuesShareOneScale) {
         c = AveragePool <kernel_shape = [2,2], strides = [2,2]> (a)
         z = Concat <axis = 1> (b, c) })");
   EXPECT_THAT(GroupsOf(PlanQuantization(graph, {})), ElementsAre(ElementsAre("x"), ElementsAre("a", "b", "c", "z")));
+}
+
+TEST(PlanTest, AnActivationThatIsSpelledOutIsOneTable) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z)
+      <float three = {3}, float zero = {0}, float[1] six = {6}> {
+        a = Add(x, three)  b = Clip(a, zero, six)  c = Mul(x, b)  z = Div(c, six) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("x"), ElementsAre("z")));
+  EXPECT_EQ(plan.quantized_nodes.size(), 4);
+  EXPECT_THAT(plan.float_nodes, IsEmpty());
+}
+
+TEST(PlanTest, ATableEndsWhereSomebodyElseReads) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z, float[1,2] a)
+      <float three = {3}> { a = Add(x, three)  b = Sigmoid(a)  z = Tanh(b) })");
+  EXPECT_THAT(GroupsOf(PlanQuantization(graph, {})), ElementsAre(ElementsAre("x"), ElementsAre("a"), ElementsAre("z")));
+}
+
+TEST(PlanTest, WhatHasNo8BitFormOfItsOwnMayBeWithinATable) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] y, float[1,2] z)
+      <float one = {1}> { a = Exp(x)  b = Add(a, one)  y = Div(x, b)  z = Exp(y) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("x"), ElementsAre("y")));
+  ASSERT_EQ(plan.float_nodes.size(), 1);
+  EXPECT_EQ(plan.float_nodes[0].name(), "z");
+}
+
+TEST(PlanTest, NothingIsDividedByARoundedNumber) {
+  Graph graph = Infer(R"(g (float[1,2] x, float[1,2] y) => (float[1,2] z) { z = Div(x, y) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  ASSERT_EQ(plan.float_nodes.size(), 1);
+  EXPECT_THAT(plan.float_nodes[0].reason(), HasSubstr("divisor"));
+}
+
+TEST(PlanTest, AWideNodeWidensTheEndsOfItsTable) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z)
+      <float three = {3}> { a = Sigmoid(x)  b = Tanh(a)  z = Add(b, three) })");
+  EXPECT_THAT(BitsOf(PlanQuantization(graph, {}, BitsByOperator("Tanh", v1::LAYER_BITS_16))), ElementsAre(16, 16));
 }
 
 TEST(PlanTest, ConstantOperandsAreQuantizedToo) {
@@ -109,16 +157,6 @@ TEST(PlanTest, NodesThatAreLeftOutAreNeitherQuantizedNorReported) {
   const QuantizationPlan plan = PlanQuantization(graph, left_out);
   EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("y"), ElementsAre("z")));
   EXPECT_THAT(plan.float_nodes, IsEmpty());
-}
-
-BitsOfNode BitsByOperator(const std::string& op_type, v1::LayerBits bits) {
-  return [=](const onnx::NodeProto& node) { return node.op_type() == op_type ? bits : v1::LAYER_BITS_UNSPECIFIED; };
-}
-
-std::vector<int> BitsOf(const QuantizationPlan& plan) {
-  std::vector<int> bits;
-  for (const ActivationGroup& group : plan.groups) bits.push_back(group.bits);
-  return bits;
 }
 
 TEST(PlanTest, WhatIsConfiguredToBeFloatStaysFloat) {
