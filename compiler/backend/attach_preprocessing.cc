@@ -75,12 +75,9 @@ class Chain {
     return last_;
   }
 
-  void AppendWithConstants(const std::string& op_type, const std::vector<double>& values, bool channels_first) {
-    const std::vector<float> constants(values.begin(), values.end());
+  void AppendWithConstants(const std::string& op_type, const Tensor& constants) {
     const std::string name = graph_.UniqueTensorName(absl::StrCat(input_, "_preprocessing_", op_type, "_operand"));
-    std::vector<int64_t> shape{static_cast<int64_t>(constants.size())};
-    if (channels_first) shape = {1, shape[0], 1, 1};
-    graph_.AddInitializer(FloatProto(name, shape, constants));
+    graph_.AddInitializer(ToProto(constants, name));
     Append(op_type, {name});
   }
 
@@ -94,6 +91,22 @@ class Chain {
   std::string end_;
   onnx::NodeProto* last_ = nullptr;
 };
+
+// An operand that gives each channel of pictures of `shape` its own value. Channels that lie last are repeated for a
+// whole row of pixels: ONNX Runtime broadcasts run by run, and runs of three values cost it more than a convolution.
+Tensor ChannelOperand(const std::vector<double>& values, const std::vector<int64_t>& shape, bool is_channels_last) {
+  std::vector<float> constants(values.begin(), values.end());
+  const auto channels = static_cast<int64_t>(constants.size());
+  if (!constants.empty() && std::count(constants.begin(), constants.end(), constants.front()) == channels) {
+    return MakeTensor<float>(onnx::TensorProto::FLOAT, {}, {constants.front()});
+  }
+  if (!is_channels_last) return MakeTensor<float>(onnx::TensorProto::FLOAT, {1, channels, 1, 1}, constants);
+  const int64_t width = shape[shape.size() - 2];
+  std::vector<float> row;
+  row.reserve(static_cast<size_t>(width) * constants.size());
+  for (int64_t x = 0; x < width; ++x) row.insert(row.end(), constants.begin(), constants.end());
+  return MakeTensor<float>(onnx::TensorProto::FLOAT, {width, channels}, row);
+}
 
 onnx::ValueInfoProto* FindInput(Graph& graph, const std::string& name) {
   for (onnx::ValueInfoProto& input : *graph.mutable_model().mutable_graph()->mutable_input()) {
@@ -125,7 +138,7 @@ absl::Status AttachToInput(Graph& graph, const v1::InputConfiguration& input,
       is_picture ? static_cast<size_t>((*model_shape)[is_channels_first ? 1 : model_shape->size() - 1]) : 1;
   const bool is_transposed = is_picture && input.layout() != input.model_layout();
   const bool is_swapped = IsChannelSwap(input.color_space(), input.model_color_space());
-  ChannelAffine affine = Combine(input, channels);
+  const ChannelAffine affine = Combine(input, channels);
   const bool is_cast = input.element_type() == v1::ELEMENT_TYPE_UINT8;
   if (!is_transposed && !is_swapped && !is_cast && !affine.Scales() && !affine.Shifts()) return absl::OkStatus();
 
@@ -134,25 +147,28 @@ absl::Status AttachToInput(Graph& graph, const v1::InputConfiguration& input,
   *graph.mutable_model().mutable_graph()->add_value_info() = *value;
   graph.mutable_model().mutable_graph()->mutable_value_info()->rbegin()->set_name(preprocessed);
 
+  const std::vector<int64_t> to_model =
+      is_channels_first ? std::vector<int64_t>{0, 3, 1, 2} : std::vector<int64_t>{0, 2, 3, 1};
   std::vector<int64_t> deployed_shape = *model_shape;
-  Chain chain(graph, input.name(), added);
   if (is_transposed) {
-    const std::vector<int64_t> to_model =
-        is_channels_first ? std::vector<int64_t>{0, 3, 1, 2} : std::vector<int64_t>{0, 2, 3, 1};
     for (size_t i = 0; i < to_model.size(); ++i) deployed_shape[static_cast<size_t>(to_model[i])] = (*model_shape)[i];
-    SetIntsAttribute(chain.Append("Transpose"), "perm", to_model);
   }
+  // The steps are given in the deployed layout and order, and come before both change.
+  const bool is_channels_last = is_picture && is_channels_first == is_transposed;
+  Chain chain(graph, input.name(), added);
+  if (is_cast) SetIntAttribute(chain.Append("Cast"), "to", onnx::TensorProto::FLOAT);
+  if (affine.Scales()) {
+    chain.AppendWithConstants("Mul", ChannelOperand(affine.scale, deployed_shape, is_channels_last));
+  }
+  if (affine.Shifts()) {
+    chain.AppendWithConstants("Add", ChannelOperand(affine.bias, deployed_shape, is_channels_last));
+  }
+  if (is_transposed) SetIntsAttribute(chain.Append("Transpose"), "perm", to_model);
   if (is_swapped) {
     const std::string order = graph.UniqueTensorName(absl::StrCat(input.name(), "_preprocessing_channel_order"));
     graph.AddInitializer(Int64Proto(order, {3}, {2, 1, 0}));
     SetIntAttribute(chain.Append("Gather", {order}), "axis", is_channels_first ? 1 : 3);
-    // The steps are given in the deployed order and here come after the swap.
-    std::reverse(affine.scale.begin(), affine.scale.end());
-    std::reverse(affine.bias.begin(), affine.bias.end());
   }
-  if (is_cast) SetIntAttribute(chain.Append("Cast"), "to", onnx::TensorProto::FLOAT);
-  if (affine.Scales()) chain.AppendWithConstants("Mul", affine.scale, is_channels_first);
-  if (affine.Shifts()) chain.AppendWithConstants("Add", affine.bias, is_channels_first);
   chain.Finish(preprocessed);
   SetType(value, is_cast ? onnx::TensorProto::UINT8 : onnx::TensorProto::FLOAT, deployed_shape);
   graph.Invalidate();

@@ -11,7 +11,7 @@
 namespace joinery::compiler {
 
 // For each configured input T that is not NATIVE:
-//   T (float) -> X   ⇒   T (uint8, NHWC) -> Transpose -> Gather (channel order) -> Cast -> Mul -> Add
+//   T (float) -> X   ⇒   T (uint8, NHWC) -> Cast -> Mul -> Add -> Transpose -> Gather (channel order)
 //                          -> T_preprocessed -> X
 // of which only what is needed is added. All preprocessing steps become one factor and one term for each channel,
 // computed in double precision.

@@ -94,6 +94,30 @@ TEST(AttachPreprocessingTest, AModelWithChannelsLastIsNotTransposed) {
   EXPECT_THAT(RunOnPixels(graph), Pointwise(FloatNear(1e-5F), {0.0F, 0.0F, 0.0F, 3.0F, 3.0F, 3.0F}));
 }
 
+// Runs of three values are slow to broadcast; a row of pixels or one value is not.
+TEST(AttachPreprocessingTest, ConstantsSpanARowOfPixelsWhereChannelsAreLast) {
+  Graph graph = Load(kChannelsFirst);
+  ASSERT_OK_AND_ASSIGN(const auto added, AttachPreprocessing(graph, Configuration(R"(
+      name: "x" element_type: ELEMENT_TYPE_UINT8 layout: LAYOUT_NHWC color_space: COLOR_SPACE_RGB
+      model_layout: LAYOUT_NCHW model_color_space: COLOR_SPACE_RGB model_shape: [1, 3, 1, 2]
+      preprocessing { normalization { mean: [10, 20, 40] std: 10 } })")));
+  ASSERT_EQ(added.size(), 4);  // Cast, Mul, Add, Transpose.
+  EXPECT_THAT(graph.Initializer(added[1]->input(1))->dims(), ElementsAre());
+  EXPECT_THAT(graph.Initializer(added[2]->input(1))->dims(), ElementsAre(2, 3));
+  EXPECT_THAT(RunOnPixels(graph), Pointwise(FloatNear(1e-5F), {0.0F, 3.0F, 0.0F, 3.0F, -1.0F, 2.0F}));
+}
+
+TEST(AttachPreprocessingTest, ChannelsFirstOfADeployedInputAreBroadcast) {
+  Graph graph = Load(kChannelsFirst);
+  ASSERT_OK_AND_ASSIGN(const auto added, AttachPreprocessing(graph, Configuration(R"(
+      name: "x" element_type: ELEMENT_TYPE_UINT8 layout: LAYOUT_NCHW color_space: COLOR_SPACE_RGB
+      model_layout: LAYOUT_NCHW model_color_space: COLOR_SPACE_RGB model_shape: [1, 3, 1, 2]
+      preprocessing { normalization { mean: [10, 30, 50] std: 1 } })")));
+  ASSERT_EQ(added.size(), 2);  // Cast, Add.
+  EXPECT_THAT(graph.Initializer(added[1]->input(1))->dims(), ElementsAre(1, 3, 1, 1));
+  EXPECT_THAT(RunOnPixels(graph), ElementsAre(0, 10, 0, 10, 0, 10));
+}
+
 TEST(AttachPreprocessingTest, ANativeInputStaysAsItIs) {
   Graph graph = Load(kChannelsFirst);
   const std::string before = graph.model().SerializeAsString();
