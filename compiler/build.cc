@@ -26,6 +26,7 @@
 #include "compiler/execution/executor.h"
 #include "compiler/failure.h"
 #include "compiler/frontend/import_model.h"
+#include "compiler/frontend/import_quantization.h"
 #include "compiler/frontend/load_model.h"
 #include "compiler/frontend/random_feed.h"
 #include "compiler/frontend/simplify.h"
@@ -119,6 +120,10 @@ class Builder {
       return ModelReason(base::Annotate(imported.status(), arguments_.model_path), arguments_.model_path);
     }
     for (const std::string& note : imported->notes) Info(note);
+    for (const std::string& note : imported->quantization.notes) Warn(note);
+    // What is compared from here on is the float model that the quantized one stands for.
+    if (!imported->quantization.empty()) original_ = imported->graph.model();
+    imported_ = std::move(imported->quantization);
     graph_ = std::make_unique<Graph>(std::move(imported->graph));
     Info(absl::StrFormat("%s: %d nodes, opset %d", arguments_.model_path, graph_->proto().node_size(),
                          OpsetVersion(graph_->model())));
@@ -138,7 +143,10 @@ class Builder {
   }
 
   absl::Status SimplifyGraph() {
-    const absl::StatusOr<std::vector<PassReport>> passes = Simplify(*graph_);
+    const absl::StatusOr<std::vector<PassReport>> passes = [this] {
+      const PinnedTensors pinned(*graph_, imported_);
+      return Simplify(*graph_);
+    }();
     if (!passes.ok()) return ModelReason(passes.status(), arguments_.model_path);
     for (const PassReport& pass : *passes) {
       if (pass.rewrites > 0) Info(absl::StrCat(pass.pass, ": ", pass.rewrites, " rewrites"));
@@ -355,6 +363,8 @@ class Builder {
   // As it was given; until the simplified one was compared with it.
   onnx::ModelProto original_;
   std::unique_ptr<Graph> graph_;
+  // What the model brought along of scales and quantized weights; usually nothing.
+  ImportedQuantization imported_;
   // The simplified model with the deployed inputs, before quantization.
   onnx::ModelProto float_model_;
   std::vector<const onnx::NodeProto*> preprocessing_;

@@ -48,6 +48,9 @@ class Opsets {
 
   absl::Status Check(const onnx::NodeProto& node) const {
     const std::string domain = Normalized(node.domain());
+    if (domain == "com.microsoft" && (node.op_type() == "QuantizeLinear" || node.op_type() == "DequantizeLinear")) {
+      return absl::OkStatus();  // Taken in with the model's quantization, or refused there.
+    }
     if (!domain.empty() && domain != kMlDomain) {
       return absl::UnimplementedError(absl::StrCat("node ", Describe(node), " asks for the operator \"", domain,
                                                    "::", node.op_type(), "\": operators outside of ONNX's own set are ",

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "compiler/frontend/convert_opset.h"
+#include "compiler/frontend/import_quantization.h"
 #include "compiler/frontend/infer_shapes.h"
 #include "compiler/frontend/input_shapes.h"
 #include "compiler/frontend/state_kernel_shapes.h"
@@ -114,6 +115,12 @@ absl::StatusOr<Imported> ImportModel(onnx::ModelProto model, const ImportOptions
   model.clear_training_info();
   model.set_ir_version(std::max(model.ir_version(), kOldestIrVersion));
   RETURN_IF_ERROR(InlineFunctions(model));
+  ImportedQuantization quantization;
+  {
+    Graph quantized(std::move(model));
+    ASSIGN_OR_RETURN(quantization, ImportQuantization(quantized));
+    model = std::move(quantized).TakeModel();
+  }
   RETURN_IF_ERROR(StateKernelShapes(model));
   RETURN_IF_ERROR(FixInputShapes(model, options.input_shapes, options.limits, notes));
   RETURN_IF_ERROR(InferShapes(model));
@@ -126,7 +133,7 @@ absl::StatusOr<Imported> ImportModel(onnx::ModelProto model, const ImportOptions
   MakeNodeNamesUnique(model, notes);
   Graph graph(std::move(model));
   RETURN_IF_ERROR(graph.SortTopologically());
-  return Imported{std::move(graph), std::move(notes)};
+  return Imported{std::move(graph), std::move(quantization), std::move(notes)};
 }
 
 }  // namespace joinery::compiler

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "compiler/frontend/model_limits.h"
 #include "compiler/ir/graph.h"
+#include "compiler/ir/imported_quantization.h"
 #include "onnx/onnx_pb.h"
 
 namespace joinery::compiler {
@@ -20,7 +21,9 @@ struct ImportOptions {
 };
 
 struct Imported {
+  // Float, even if the model was quantized already.
   Graph graph;
+  ImportedQuantization quantization;
   // For the log: what was decided for the user.
   std::vector<std::string> notes;
 };
