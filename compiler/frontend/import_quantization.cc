@@ -240,7 +240,7 @@ class Importer {
     } else {
       edits_.AddInitializer(std::move(values));
     }
-    edits_.ReplaceUses(dequantize->output(0), name);
+    if (name != dequantize->output(0)) edits_.ReplaceUses(dequantize->output(0), name);
     edits_.Remove(dequantize);
     if (std::optional<ImportedWeights> weights = AsWeights(form, shape, integers, stride)) {
       imported_.weights[name] = *std::move(weights);
@@ -255,6 +255,7 @@ class Importer {
 
   // Weights that only training rounded keep their name and get new values; others get a name of their own.
   std::string NameForConstant(const onnx::NodeProto& dequantize, const std::string& wish) {
+    if (dequantize.output(0) == wish) return wish;
     const onnx::NodeProto* before = graph_.Producer(dequantize.input(0));
     const bool is_free = before != nullptr && IsQuantize(*before) && before->input(0) == wish &&
                          graph_.Initializer(wish) != nullptr && graph_.Consumers(wish).size() == 1 &&
