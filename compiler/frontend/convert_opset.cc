@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
+#include "compiler/frontend/infer_shapes.h"
 #include "compiler/ir/graph.h"
 #include "onnx/version_converter/convert.h"
 
@@ -113,6 +114,15 @@ absl::Status RaiseOpset(onnx::ModelProto& model, int opset) {
   }
   model = std::move(converted);
   return absl::OkStatus();
+}
+
+bool TryRaiseOpset(Graph& graph, int opset) {
+  if (OpsetVersion(graph.model()) >= opset) return true;
+  onnx::ModelProto raised = graph.model();
+  if (!RaiseOpset(raised, opset).ok() || !InferShapes(raised).ok()) return false;
+  graph.mutable_model() = std::move(raised);
+  graph.Invalidate();
+  return graph.SortTopologically().ok();
 }
 
 }  // namespace joinery::compiler

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "compiler/frontend/graph_edits.h"
+#include "compiler/frontend/match.h"
 
 namespace joinery::compiler {
 namespace {
@@ -15,12 +16,6 @@ struct Match {
   const onnx::NodeProto* reshape;
   int64_t axis;
 };
-
-// The only reader of `tensor`, if there is one and the tensor is seen by nobody else.
-onnx::NodeProto* OnlyReader(Graph& graph, const std::string& tensor) {
-  const std::vector<onnx::NodeProto*> readers = graph.Consumers(tensor);
-  return readers.size() == 1 && !graph.IsGraphOutput(tensor) ? readers[0] : nullptr;
-}
 
 // The dimension from `axis` on that is larger than 1, the last if none is; nothing if there are several.
 std::optional<int64_t> OneDimension(const std::vector<int64_t>& shape, int64_t axis) {

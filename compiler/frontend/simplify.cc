@@ -7,6 +7,11 @@
 #include "compiler/frontend/fold_constants.h"
 #include "compiler/frontend/fold_gemm_scale.h"
 #include "compiler/frontend/fuse_batch_norm.h"
+#include "compiler/frontend/fuse_gelu.h"
+#include "compiler/frontend/fuse_hard_sigmoid.h"
+#include "compiler/frontend/fuse_hard_swish.h"
+#include "compiler/frontend/fuse_layer_norm.h"
+#include "compiler/frontend/fuse_matmul_bias.h"
 #include "compiler/frontend/fuse_pad.h"
 #include "compiler/frontend/fuse_softmax.h"
 #include "compiler/frontend/infer_shapes.h"
@@ -28,6 +33,11 @@ std::vector<std::unique_ptr<Pass>> AllPasses() {
   passes.push_back(std::make_unique<FoldGemmScale>());
   passes.push_back(std::make_unique<FusePad>());
   passes.push_back(std::make_unique<FuseSoftmax>());
+  passes.push_back(std::make_unique<FuseGelu>());
+  passes.push_back(std::make_unique<FuseHardSigmoid>());
+  passes.push_back(std::make_unique<FuseHardSwish>());
+  passes.push_back(std::make_unique<FuseLayerNorm>());
+  passes.push_back(std::make_unique<FuseMatMulBias>());
   return passes;
 }
 

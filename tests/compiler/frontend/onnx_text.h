@@ -22,13 +22,14 @@ inline onnx::ModelProto ParseOnnxText(const std::string& graph, int opset = 13) 
   return model;
 }
 
-// Leaves out what shape inference adds.
+// Leaves out what shape inference adds, and names that say nothing.
 inline void DropInferredTypes(onnx::GraphProto* graph) {
   graph->clear_value_info();
   for (onnx::ValueInfoProto& output : *graph->mutable_output()) {
     output.mutable_type()->mutable_tensor_type()->clear_shape();
   }
   for (onnx::NodeProto& node : *graph->mutable_node()) {
+    if (node.name().empty()) node.clear_name();
     for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
       if (attribute.has_g()) DropInferredTypes(attribute.mutable_g());
     }

@@ -7,6 +7,11 @@
 #include "compiler/frontend/fold_constants.h"
 #include "compiler/frontend/fold_gemm_scale.h"
 #include "compiler/frontend/fuse_batch_norm.h"
+#include "compiler/frontend/fuse_gelu.h"
+#include "compiler/frontend/fuse_hard_sigmoid.h"
+#include "compiler/frontend/fuse_hard_swish.h"
+#include "compiler/frontend/fuse_layer_norm.h"
+#include "compiler/frontend/fuse_matmul_bias.h"
 #include "compiler/frontend/fuse_pad.h"
 #include "compiler/frontend/fuse_softmax.h"
 #include "compiler/frontend/infer_shapes.h"
@@ -337,6 +342,153 @@ std::vector<Case> FuseSoftmaxCases() {
   };
 }
 INSTANTIATE_TEST_SUITE_P(FuseSoftmax, PassTest, ::testing::ValuesIn(FuseSoftmaxCases()), NameOf);
+
+std::vector<Case> FuseHardSigmoidCases() {
+  const auto pass = std::make_shared<FuseHardSigmoid>();
+  const std::string head = "g (float[2,3] x) => (float[2,3] y) ";
+  const std::string constants = "<float t = {3}, float z = {0}, float one = {1}, float s = {6}, float f = {0.125}> ";
+  const std::string fused = head + "{ y = HardSigmoid<alpha = 0.16666667, beta = 0.5>(x) }";
+  return {
+      {"ClipThenDivide", pass, head + constants + "{ a = Add(x, t) b = Clip(a, z, s) y = Div(b, s) }", fused, 1},
+      {"DivideThenClip", pass, head + constants + "{ a = Add(t, x) b = Div(a, s) y = Clip(b, z, one) }", fused, 1},
+      {"ScaleThenClip", pass, head + constants + "{ a = Mul(x, f) b = Add(a, f) y = Clip(b, z, one) }",
+       head + "{ y = HardSigmoid<alpha = 0.125, beta = 0.125>(x) }", 1},
+      {"ShiftedByASubtraction", pass, head + constants + "{ a = Mul(x, f) b = Sub(one, a) y = Clip(b, z, one) }",
+       head + "{ y = HardSigmoid<alpha = -0.125, beta = 1.0>(x) }", 1},
+      {"ClipToAnotherRangeStays", pass, head + constants + "{ a = Add(x, t) b = Clip(a, z, t) y = Div(b, s) }", "", 0},
+      {"ClipAloneStays", pass, head + constants + "{ a = Neg(x) y = Clip(a, z, one) }", "", 0},
+      {"ReluStays", pass, head + constants + "{ a = Add(x, t) b = Relu(a) y = Div(b, s) }", "", 0},
+      {"WhatOthersReadIsTheInput", pass,
+       "g (float[2,3] x) => (float[2,3] y, float[2,3] a) " + constants +
+           "{ a = Mul(x, f) b = Add(a, t) c = Clip(b, z, s) y = Div(c, s) }",
+       "g (float[2,3] x) => (float[2,3] y, float[2,3] a) <float f = {0.125}> "
+       "{ a = Mul(x, f) y = HardSigmoid<alpha = 0.16666667, beta = 0.5>(a) }",
+       1},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(FuseHardSigmoid, PassTest, ::testing::ValuesIn(FuseHardSigmoidCases()), NameOf);
+
+// Raised from opset 13, which has no HardSwish.
+std::vector<Case> FuseHardSwishCases() {
+  const auto pass = std::make_shared<FuseHardSwish>();
+  const std::string head = "g (float[2,3] x) => (float[2,3] y) ";
+  const std::string gate =
+      "<float t = {3}, float z = {0}, float[1] s = {6}, float r = {0.16666667}> { a = Add(x, t) b = Clip(a, z, s) ";
+  const std::string fused = head + "{ y = HardSwish(x) }";
+  return {
+      {"ProductDivided", pass, head + gate + "c = Mul(x, b) y = Div(c, s) }", fused, 1},
+      {"GateDivided", pass, head + gate + "c = Div(b, s) y = Mul(c, x) }", fused, 1},
+      {"InputDivided", pass, head + gate + "c = Div(x, s) y = Mul(c, b) }", fused, 1},
+      {"ProductScaled", pass, head + gate + "c = Mul(b, x) y = Mul(r, c) }", fused, 1},
+      {"InputScaled", pass, head + gate + "c = Mul(x, r) y = Mul(b, c) }", fused, 1},
+      {"ByHardSigmoid", pass, head + "{ a = HardSigmoid<alpha = 0.1666667, beta = 0.5>(x) y = Mul(x, a) }", fused, 1},
+      {"AnotherHardSigmoidStays", pass, head + "{ a = HardSigmoid<alpha = 0.2, beta = 0.5>(x) y = Mul(x, a) }", "", 0},
+      {"AnotherFactorStays", pass, head + gate + "c = Mul(x, b) y = Div(c, t) }", "", 0},
+      {"GateOfAnotherTensorStays", pass,
+       "g (float[2,3] x, float[2,3] u) => (float[2,3] y) " + gate + "c = Mul(u, b) y = Div(c, s) }", "", 0},
+      {"WhatOthersReadStays", pass,
+       "g (float[2,3] x) => (float[2,3] y, float[2,3] b) <float t = {3}, float z = {0}, float s = {6}> "
+       "{ a = Add(x, t) b = Clip(a, z, s) c = Mul(x, b) y = Div(c, s) }",
+       "g (float[2,3] x) => (float[2,3] y, float[2,3] b) <float t = {3}, float z = {0}, float s = {6}> "
+       "{ a = Add(x, t) b = Clip(a, z, s) y = HardSwish(x) }",
+       1},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(FuseHardSwish, PassTest, ::testing::ValuesIn(FuseHardSwishCases()), NameOf);
+
+// Raised from opset 13, which has no Gelu.
+std::vector<Case> FuseGeluCases() {
+  const auto pass = std::make_shared<FuseGelu>();
+  const std::string head = "g (float[2,3] x) => (float[2,3] y) ";
+  const std::string constants =
+      "<float h = {0.5}, float one = {1}, float three = {3}, float r = {1.41421356}, float c = {0.044715}, "
+      "float p = {0.79788456}> ";
+  const std::string erf = head + constants + "{ a = Div(x, r) b = Erf(a) ";
+  const std::string fused = head + "{ y = Gelu<approximate = \"none\">(x) }";
+  const std::string fused_tanh = head + "{ y = Gelu<approximate = \"tanh\">(x) }";
+  return {
+      {"Erf", pass, erf + "d = Add(b, one) e = Mul(x, d) y = Mul(e, h) }", fused, 1},
+      {"ErfHalfOfTheInput", pass, erf + "d = Add(one, b) e = Mul(h, x) y = Mul(e, d) }", fused, 1},
+      {"ErfHalfOfTheSum", pass, erf + "d = Add(one, b) e = Mul(d, h) y = Mul(x, e) }", fused, 1},
+      {"Tanh", pass,
+       head + constants +
+           "{ a = Pow(x, three) b = Mul(a, c) d = Add(x, b) e = Mul(d, p) f = Tanh(e) g1 = Add(f, one) "
+           "i = Mul(x, h) y = Mul(i, g1) }",
+       fused_tanh, 1},
+      {"TanhOfProducts", pass,
+       head + constants +
+           "{ a = Mul(x, x) b = Mul(a, c) d = Add(one, b) k = Mul(p, x) e = Mul(d, k) f = Tanh(e) g1 = Add(f, one) "
+           "i = Mul(x, h) y = Mul(i, g1) }",
+       fused_tanh, 1},
+      {"AnotherErfStays", pass, head + constants + "{ b = Erf(x) d = Add(b, one) e = Mul(x, d) y = Mul(e, h) }", "", 0},
+      {"WithoutTheHalfStays", pass, erf + "d = Add(b, one) y = Mul(x, d) }", "", 0},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(FuseGelu, PassTest, ::testing::ValuesIn(FuseGeluCases()), NameOf);
+
+// Raised from opset 13, which has no LayerNormalization.
+std::vector<Case> FuseLayerNormCases() {
+  const auto pass = std::make_shared<FuseLayerNorm>();
+  const std::string head = "g (float[2,3] x) => (float[2,3] y) ";
+  const std::string constants =
+      "<float two = {2}, float e = {0.001}, float[3] w = {1, 2, 3}, float[1,3] v = {4, 5, 6}> ";
+  const std::string mean = "{ m = ReduceMean<axes = [-1]>(x) d = Sub(x, m) ";
+  const std::string norm = mean + "q = Pow(d, two) n = ReduceMean<axes = [1]>(q) s = Add(n, e) r = Sqrt(s) ";
+  const std::string attributes = "LayerNormalization<axis = 1, epsilon = 0.001>";
+  return {
+      {"WithScaleAndBias", pass, head + constants + norm + "f = Div(d, r) k = Mul(f, w) y = Add(k, v) }",
+       head + "<float[3] y_scale = {1, 2, 3}, float[3] y_bias = {4, 5, 6}> { y = " + attributes +
+           "(x, y_scale, y_bias) }",
+       1},
+      {"WithoutBias", pass, head + constants + norm + "f = Div(d, r) y = Mul(w, f) }",
+       head + "<float[3] y_scale = {1, 2, 3}> { y = " + attributes + "(x, y_scale) }", 1},
+      {"Alone", pass, head + constants + norm + "y = Div(d, r) }",
+       head + "<float[3] y_scale = {1, 1, 1}> { y = " + attributes + "(x, y_scale) }", 1},
+      {"SquareAsAProduct", pass,
+       head + constants + mean +
+           "q = Mul(d, d) n = ReduceMean<axes = [-1]>(q) s = Add(e, n) r = Sqrt(s) i = Reciprocal(r) y = Mul(d, i) }",
+       head + "<float[3] y_scale = {1, 1, 1}> { y = " + attributes + "(x, y_scale) }", 1},
+      {"OverOtherDimensionsStays", pass,
+       head + constants +
+           "{ m = ReduceMean<axes = [0]>(x) d = Sub(x, m) q = Pow(d, two) n = ReduceMean<axes = [0]>(q) s = Add(n, e) "
+           "r = Sqrt(s) y = Div(d, r) }",
+       "", 0},
+      {"MeansOverDifferentDimensionsStay", pass,
+       head + constants + mean +
+           "q = Pow(d, two) n = ReduceMean<axes = [0, 1]>(q) s = Add(n, e) r = Sqrt(s) "
+           "y = Div(d, r) }",
+       "", 0},
+      {"OfAnotherTensorStays", pass,
+       "g (float[2,3] x, float[2,3] u) => (float[2,3] y) " + constants + norm + "y = Div(u, r) }", "", 0},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(FuseLayerNorm, PassTest, ::testing::ValuesIn(FuseLayerNormCases()), NameOf);
+
+std::vector<Case> FuseMatMulBiasCases() {
+  const auto pass = std::make_shared<FuseMatMulBias>();
+  const std::string weights = "<float[2,3] w = {1, 2, 3, 4, 5, 6}, float[3] b = {7, 8, 9}";
+  return {
+      {"OfRows", pass, "g (float[4,2] x) => (float[4,3] y) " + weights + "> { a = MatMul(x, w) y = Add(b, a) }",
+       "g (float[4,2] x) => (float[4,3] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}, float[3] y_bias = {7, 8, 9}> "
+       "{ y = Gemm(x, w, y_bias) }",
+       1},
+      {"OfMoreDimensions", pass,
+       "g (float[2,2,2] x) => (float[2,2,3] y) " + weights + "> { a = MatMul(x, w) y = Add(a, b) }",
+       "g (float[2,2,2] x) => (float[2,2,3] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}, float[3] y_bias = {7, 8, 9}, "
+       "int64[2] x_rows_shape = {4, 2}, int64[3] y_shape = {2, 2, 3}> "
+       "{ x_rows = Reshape(x, x_rows_shape) y_rows = Gemm(x_rows, w, y_bias) y = Reshape(y_rows, y_shape) }",
+       1},
+      {"BiasOfRowsStays", pass,
+       "g (float[3,2] x) => (float[3,3] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}, float[3,1] b = {7, 8, 9}> "
+       "{ a = MatMul(x, w) y = Add(a, b) }",
+       "", 0},
+      {"AnotherReaderStays", pass,
+       "g (float[4,2] x) => (float[4,3] y, float[4,3] z) " + weights +
+           "> { a = MatMul(x, w) y = Add(a, b) z = Neg(a) }",
+       "", 0},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(FuseMatMulBias, PassTest, ::testing::ValuesIn(FuseMatMulBiasCases()), NameOf);
 
 }  // namespace
 }  // namespace joinery::compiler
