@@ -22,7 +22,10 @@
 #include "compiler/calibration/observe.h"
 #include "compiler/calibration/range.h"
 #include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/evaluation/advice.h"
 #include "compiler/evaluation/compare_models.h"
+#include "compiler/evaluation/html_report.h"
+#include "compiler/evaluation/layer_analysis.h"
 #include "compiler/execution/executor.h"
 #include "compiler/failure.h"
 #include "compiler/frontend/import_model.h"
@@ -41,6 +44,7 @@ namespace {
 constexpr int kUint8Levels = 256;
 // Enough to see a loss of precision, few enough to cost less than calibration itself.
 constexpr size_t kEvaluationSamples = 16;
+constexpr size_t kAnalysisSamples = 4;
 
 absl::Status Reason(const absl::Status& status, v1::FailureReason reason) { return WithReason(status, reason); }
 
@@ -289,7 +293,20 @@ class Builder {
       ReportFraction(static_cast<double>(sample + 1) / static_cast<double>(samples));
     }
     *manifest().mutable_precision() = comparison.ToProto();
+    AnalyzePrecision();
     return absl::OkStatus();
+  }
+
+  // The artifact is right without it, so a model that defies the analysis is no failure.
+  void AnalyzePrecision() {
+    const LayerAnalysisOptions options{.num_samples = std::min(kAnalysisSamples, source_->size()),
+                                       .threads = arguments_.threads,
+                                       .measure_contributions = arguments_.measure_contributions};
+    const absl::StatusOr<v1::Precision> layers = AnalyzeLayers(
+        float_model_, graph_->model(), [this](size_t sample) { return source_->Load(sample); }, options);
+    if (!layers.ok()) return Warn(absl::StrCat("no precision report by layer: ", layers.status().message()));
+    manifest().mutable_precision()->MergeFrom(*layers);
+    AddAdvice(manifest());
   }
 
   absl::Status Emit() {
@@ -309,6 +326,9 @@ class Builder {
     report_.set_peak_memory_bytes(static_cast<int64_t>(usage.ru_maxrss) * 1024);
     if (!arguments_.report_path.empty()) {
       RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.report_path, ToJson(report_, /*pretty=*/true) + "\n"));
+    }
+    if (!arguments_.html_report_path.empty()) {
+      RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.html_report_path, FormatHtmlReport(report_)));
     }
     return absl::OkStatus();
   }

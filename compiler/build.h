@@ -19,12 +19,16 @@ struct BuildArguments {
   std::string output_path;
   // Not written if empty.
   std::string report_path;
+  // The same as a web page. Not written if empty.
+  std::string html_report_path;
   // Where the complete configuration that was used goes. Not written if empty.
   std::string output_configuration_path;
   v1::pulsar::PulsarConfiguration configuration;
   // Shapes for inputs that have dynamic ones: "NAME:1x3x224x224", or "1x3x224x224" for the only input.
   std::vector<std::string> input_shapes;
   int threads = 1;
+  // Measure what each layer contributes to the error of the outputs instead of estimating it: a forward pass for each.
+  bool measure_contributions = false;
 };
 
 // Hears how a build goes. Calls come one at a time, from any thread.

@@ -128,6 +128,12 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
   command->add_option("--output_config,--output-config", arguments.output_configuration_path,
                       "Where the complete configuration that was used goes");
   command->add_option("--report", arguments.report_path, "Where the report (JSON) goes");
+  command->add_option("--html-report", arguments.html_report_path, "Where the report as a web page goes");
+  command
+      ->add_option_function<std::string>(
+          "--analysis", [options](const std::string& value) { options->arguments.measure_contributions = value == "full"; },
+          "fast: estimate what each layer contributes to the error; full: measure it, a forward pass for each layer")
+      ->check(CLI::IsMember({"fast", "full"}));
   command->add_option("--input-shape,--input_shape", arguments.input_shapes,
                       "Shape for an input that has a dynamic one: NAME:1x3x224x224, or 1x3x224x224 for the only input");
   command->add_option("--threads", arguments.threads, "Threads to use")

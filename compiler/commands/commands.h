@@ -8,6 +8,7 @@ namespace joinery::compiler {
 // Each adds its options to `app` and, if the command line chose it, runs. The exit code goes to `exit_code`.
 void AddBuildCommand(CLI::App& app, int& exit_code);
 void AddRunCommand(CLI::App& app, int& exit_code);
+void AddAnalyzeCommand(CLI::App& app, int& exit_code);
 void AddInfoCommand(CLI::App& app, int& exit_code);
 
 // Options that `app` takes itself: run_joint is a program of its own with the vendor.

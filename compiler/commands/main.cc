@@ -27,6 +27,7 @@ int Main(int argc, char** argv) {
     app.require_subcommand(1);
     AddBuildCommand(app, exit_code);
     AddRunCommand(app, exit_code);
+    AddAnalyzeCommand(app, exit_code);
     AddInfoCommand(app, exit_code);
     AddRunJointOptions(*app.add_subcommand("run_joint", "Run a .joint on this host and time it"), exit_code);
     app.add_subcommand("version", "Print the version")->callback([] { std::cout << base::kVersion << "\n"; });

@@ -1,0 +1,196 @@
+// joineryc analyze: where a quantized model loses exactness, whoever quantized it.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "base/version.h"
+#include "compiler/backend/attach_preprocessing.h"
+#include "compiler/backend/joint_file.h"
+#include "compiler/calibration/data_set.h"
+#include "compiler/calibration/feed_source.h"
+#include "compiler/commands/commands.h"
+#include "compiler/commands/exit_code.h"
+#include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/evaluation/advice.h"
+#include "compiler/evaluation/compare_models.h"
+#include "compiler/evaluation/html_report.h"
+#include "compiler/evaluation/layer_analysis.h"
+#include "compiler/evaluation/print_layers.h"
+#include "compiler/execution/executor.h"
+#include "compiler/failure.h"
+#include "compiler/frontend/import_model.h"
+#include "compiler/frontend/load_model.h"
+#include "compiler/frontend/simplify.h"
+
+namespace joinery::compiler {
+namespace {
+
+constexpr int64_t kLargestConfiguration = int64_t{1} << 20;
+
+struct AnalyzeOptions {
+  std::string float_path;
+  std::string quantized_path;
+  std::string calibration_path;
+  std::string configuration_path;
+  std::string html_path;
+  std::string report_path;
+  size_t samples = 16;
+  int threads = 1;
+  int layers = 20;
+  bool is_full = false;
+};
+
+// The two models with the same, deployed inputs.
+struct Models {
+  onnx::ModelProto reference;
+  onnx::ModelProto quantized;
+  v1::Report report;
+};
+
+absl::StatusOr<v1::BuildConfiguration> Configure(const AnalyzeOptions& options, const Graph& reference,
+                                                 Graph& typed_reference) {
+  v1::pulsar::PulsarConfiguration configuration;
+  if (!options.configuration_path.empty()) {
+    ASSIGN_OR_RETURN(const std::string text, base::ReadFile(options.configuration_path, kLargestConfiguration));
+    ASSIGN_OR_RETURN(configuration, ParsePulsarPrototxt(text, options.configuration_path));
+  }
+  std::vector<ModelInput> inputs;
+  for (const onnx::ValueInfoProto* input : reference.Inputs()) {
+    inputs.push_back(
+        {input->name(), typed_reference.ElementType(input->name()), *typed_reference.Shape(input->name())});
+  }
+  ASSIGN_OR_RETURN(Translation translation, TranslatePulsar(configuration, inputs));
+  for (const std::string& warning : translation.warnings) std::cerr << "warning: " << warning << "\n";
+  return std::move(translation.configuration);
+}
+
+absl::StatusOr<Graph> ImportFrom(const std::string& path, onnx::ModelProto model,
+                                 const v1::BuildConfiguration* configuration) {
+  ImportOptions import;
+  for (int i = 0; configuration != nullptr && i < configuration->inputs_size(); ++i) {
+    const v1::InputConfiguration& input = configuration->inputs(i);
+    import.input_shapes.push_back(absl::StrCat(input.name(), ":", absl::StrJoin(input.model_shape(), "x")));
+  }
+  absl::StatusOr<Imported> imported = ImportModel(std::move(model), import);
+  if (!imported.ok())
+    return WithReason(base::Annotate(imported.status(), path), v1::FAILURE_REASON_INVALID_MODEL, path);
+  return std::move(imported->graph);
+}
+
+absl::StatusOr<Models> LoadModels(const AnalyzeOptions& options) {
+  Models models;
+  ASSIGN_OR_RETURN(onnx::ModelProto quantized, LoadModel(options.quantized_path, ModelLimits()));
+  ASSIGN_OR_RETURN(onnx::ModelProto reference, LoadModel(options.float_path, ModelLimits()));
+  v1::Manifest& manifest = *models.report.mutable_manifest();
+  const bool is_joint = HasManifest(quantized);
+  if (is_joint) {
+    ASSIGN_OR_RETURN(manifest, ReadManifest(quantized, options.quantized_path));
+  }
+  ASSIGN_OR_RETURN(Graph graph, ImportFrom(options.float_path, std::move(reference),
+                                           is_joint ? &manifest.configuration() : nullptr));
+  RETURN_IF_ERROR(Simplify(graph).status());
+  if (is_joint) {
+    models.quantized = std::move(quantized);
+  } else {
+    ASSIGN_OR_RETURN(*manifest.mutable_configuration(), Configure(options, graph, graph));
+    ASSIGN_OR_RETURN(Graph other, ImportFrom(options.quantized_path, std::move(quantized), &manifest.configuration()));
+    RETURN_IF_ERROR(AttachPreprocessing(other, manifest.configuration()).status());
+    models.quantized = std::move(other).TakeModel();
+  }
+  RETURN_IF_ERROR(AttachPreprocessing(graph, manifest.configuration()).status());
+  models.reference = std::move(graph).TakeModel();
+  return models;
+}
+
+absl::Status Compare(const AnalyzeOptions& options, Models& models, const FeedSource& source, size_t samples) {
+  const ExecutorOptions execution{.threads = options.threads};
+  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> reference, LoadOnnxRuntime(models.reference, execution));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> quantized, LoadOnnxRuntime(models.quantized, execution));
+  ModelComparison comparison(*reference, *quantized);
+  for (size_t sample = 0; sample < samples; ++sample) {
+    ASSIGN_OR_RETURN(const std::vector<Tensor> feed, source.Load(sample));
+    RETURN_IF_ERROR(comparison.Add(feed));
+  }
+  *models.report.mutable_manifest()->mutable_precision() = comparison.ToProto();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Report> Analyze(const AnalyzeOptions& options) {
+  ASSIGN_OR_RETURN(Models models, LoadModels(options));
+  v1::Manifest& manifest = *models.report.mutable_manifest();
+  absl::StatusOr<DataSet> data_set = DataSet::Open(options.calibration_path, {});
+  if (!data_set.ok()) {
+    return WithReason(data_set.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, options.calibration_path);
+  }
+  absl::StatusOr<FeedSource> source = FeedSource::Create(*data_set, manifest.configuration());
+  if (!source.ok()) {
+    return WithReason(source.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, options.calibration_path);
+  }
+  const size_t samples = std::min(options.samples, source->size());
+  RETURN_IF_ERROR(Compare(options, models, *source, samples));
+  ASSIGN_OR_RETURN(
+      const v1::Precision layers,
+      AnalyzeLayers(models.reference, models.quantized, [&](size_t sample) { return source->Load(sample); },
+                    {.num_samples = samples, .threads = options.threads, .measure_contributions = options.is_full}));
+  manifest.mutable_precision()->MergeFrom(layers);
+  AddAdvice(manifest);
+  return std::move(models.report);
+}
+
+absl::Status AnalyzeAndWrite(const AnalyzeOptions& options) {
+  ASSIGN_OR_RETURN(const v1::Report report, Analyze(options));
+  if (!options.report_path.empty()) {
+    RETURN_IF_ERROR(base::WriteFileAtomically(options.report_path, ToJson(report, /*pretty=*/true) + "\n"));
+  }
+  if (!options.html_path.empty()) {
+    RETURN_IF_ERROR(base::WriteFileAtomically(options.html_path, FormatHtmlReport(report)));
+  }
+  std::cout << FormatLayers(report.manifest().precision(), options.layers);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddAnalyzeCommand(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("analyze", "Say where a quantized model loses exactness, layer by layer");
+  auto options = std::make_shared<AnalyzeOptions>();
+  options->threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  command->add_option("float_model", options->float_path, "The float model (.onnx)")->required();
+  command
+      ->add_option("quantized_model", options->quantized_path,
+                   "A .joint, or any ONNX model with QuantizeLinear and DequantizeLinear made from the float model")
+      ->required();
+  command->add_option("--calibration", options->calibration_path, "Samples: a folder or an archive of jpg, png or npy")
+      ->required();
+  command->add_option("--config", options->configuration_path,
+                      "How samples become inputs, where the quantized model is no .joint (.prototxt)");
+  command->add_option("--samples", options->samples, "Use at most so many samples, the first in name order")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  command->add_option("--threads", options->threads, "Threads to use")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
+  command->add_option("--layers", options->layers, "Print so many layers")->capture_default_str();
+  command
+      ->add_option_function<std::string>(
+          "--analysis", [options](const std::string& value) { options->is_full = value == "full"; },
+          "fast: estimate what each layer contributes; full: measure it, a forward pass for each layer and sample")
+      ->check(CLI::IsMember({"fast", "full"}));
+  command->add_option("--html-report,--html", options->html_path, "Where the report as a web page goes");
+  command->add_option("--report", options->report_path, "Where the report (JSON) goes");
+  command->footer(
+      "Example:\n  joineryc analyze mobilenetv2.onnx mobilenetv2.joint --calibration calib.tar --html-report r.html");
+  command->callback([options, &exit_code] {
+    const absl::Status status = AnalyzeAndWrite(*options);
+    exit_code = status.ok() ? kExitSuccess : ReportError(status);
+  });
+}
+
+}  // namespace joinery::compiler
