@@ -1,0 +1,1 @@
+"""What compare_peers is made of."""
