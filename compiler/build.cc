@@ -21,7 +21,7 @@
 #include "compiler/calibration/feed_source.h"
 #include "compiler/calibration/observe.h"
 #include "compiler/calibration/range.h"
-#include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/configuration/configuration.h"
 #include "compiler/evaluation/advice.h"
 #include "compiler/evaluation/compare_models.h"
 #include "compiler/evaluation/html_report.h"
@@ -139,7 +139,7 @@ class Builder {
     for (const onnx::ValueInfoProto* input : graph_->Inputs()) {
       inputs.push_back({input->name(), graph_->ElementType(input->name()), *graph_->Shape(input->name())});
     }
-    absl::StatusOr<Translation> translation = TranslatePulsar(arguments_.configuration, inputs);
+    absl::StatusOr<Translation> translation = TranslateConfiguration(arguments_.configuration, inputs);
     if (!translation.ok()) return Reason(translation.status(), v1::FAILURE_REASON_INVALID_CONFIG);
     for (const std::string& warning : translation->warnings) Warn(warning);
     *manifest().mutable_configuration() = std::move(translation->configuration);
@@ -318,8 +318,9 @@ class Builder {
                      WriteJoint(arguments_.output_path, std::move(*graph_).TakeModel(), manifest()));
     report_.set_artifact_bytes(artifact_bytes);
     if (!arguments_.output_configuration_path.empty()) {
-      RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.output_configuration_path,
-                                                FormatPulsar(arguments_.configuration, manifest().configuration())));
+      RETURN_IF_ERROR(
+          base::WriteFileAtomically(arguments_.output_configuration_path,
+                                    FormatConfiguration(arguments_.configuration, manifest().configuration())));
     }
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);

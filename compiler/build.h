@@ -6,9 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "compiler/configuration/configuration.h"
 #include "joinery/v1/jobs.pb.h"
 #include "joinery/v1/manifest.pb.h"
-#include "joinery/v1/pulsar.pb.h"
 
 namespace joinery::compiler {
 
@@ -23,7 +23,7 @@ struct BuildArguments {
   std::string html_report_path;
   // Where the complete configuration that was used goes. Not written if empty.
   std::string output_configuration_path;
-  v1::pulsar::PulsarConfiguration configuration;
+  Configuration configuration;
   // Shapes for inputs that have dynamic ones: "NAME:1x3x224x224", or "1x3x224x224" for the only input.
   std::vector<std::string> input_shapes;
   int threads = 1;

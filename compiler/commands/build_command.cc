@@ -1,7 +1,6 @@
 // joineryc build: a float model becomes a .joint.
 #include <unistd.h>
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <new>
@@ -10,63 +9,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "compiler/build.h"
+#include "compiler/commands/build_configuration.h"
 #include "compiler/commands/build_listeners.h"
 #include "compiler/commands/commands.h"
 #include "compiler/commands/exit_code.h"
-#include "compiler/configuration/pulsar_prototxt.h"
 #include "compiler/failure.h"
 
 namespace joinery::compiler {
 namespace {
 
-constexpr int64_t kLargestConfiguration = int64_t{1} << 20;
-
 struct BuildOptions {
   BuildArguments arguments;
-  std::string configuration_path;
-  PulsarOverrides overrides;
-  // Taken because the vendor's tool takes them; Joinery needs neither.
-  bool enable_progress_bar = false;
-  std::string output_dir;
+  ConfigurationOptions configuration;
   int events_fd = -1;
 };
-
-// Paths in a configuration are relative to its folder.
-std::string RelativeTo(const std::string& file, const std::string& path) {
-  if (path.empty()) return "";
-  return (std::filesystem::path(file).parent_path() / path).string();
-}
-
-// Completes the arguments by what the configuration says; the command line comes first.
-absl::Status ReadConfiguration(BuildOptions& options) {
-  BuildArguments& arguments = options.arguments;
-  v1::pulsar::PulsarConfiguration& configuration = arguments.configuration;
-  if (!options.configuration_path.empty()) {
-    ASSIGN_OR_RETURN(const std::string text, base::ReadFile(options.configuration_path, kLargestConfiguration));
-    ASSIGN_OR_RETURN(configuration, ParsePulsarPrototxt(text, options.configuration_path));
-  }
-  RETURN_IF_ERROR(ApplyOverrides(options.overrides, configuration));
-  const auto complete = [&](std::string& path, const std::string& configured) {
-    if (path.empty()) path = RelativeTo(options.configuration_path, configured);
-  };
-  complete(arguments.model_path, configuration.input_path());
-  complete(arguments.output_path, configuration.output_path());
-  complete(arguments.calibration_path, configuration.neuwizard_conf().dataset_conf_calibration().path());
-  if (arguments.model_path.empty()) return absl::InvalidArgumentError("no model: give one with --input");
-  if (arguments.output_path.empty())
-    return absl::InvalidArgumentError("no place for the result: give one with --output");
-  if (arguments.calibration_path.empty()) {
-    return absl::InvalidArgumentError(
-        "no calibration set: give one with --calibration, or as dataset_conf_calibration.path in the configuration");
-  }
-  configuration.set_input_path(arguments.model_path);
-  configuration.set_output_path(arguments.output_path);
-  configuration.mutable_neuwizard_conf()->mutable_dataset_conf_calibration()->set_path(arguments.calibration_path);
-  return absl::OkStatus();
-}
 
 std::string Megabytes(int64_t bytes) { return absl::StrFormat("%.1f MB", static_cast<double>(bytes) / 1e6); }
 
@@ -86,8 +44,8 @@ void PrintReport(const v1::Report& report, const std::string& output_path) {
 }
 
 absl::StatusOr<v1::Report> RunBuild(BuildOptions& options, BuildListener& listener) {
-  RETURN_IF_ERROR(
-      WithReason(ReadConfiguration(options), v1::FAILURE_REASON_INVALID_CONFIG, options.configuration_path));
+  RETURN_IF_ERROR(WithReason(ReadConfiguration(options.configuration, options.arguments),
+                             v1::FAILURE_REASON_INVALID_CONFIG, options.configuration.path));
   // Memory is limited where joineryc is a worker's child; then it ends like this.
   try {
     return Build(options.arguments, listener);
@@ -118,11 +76,9 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("build", "Quantize a float ONNX model to 8 bits and write a .joint");
   auto options = std::make_shared<BuildOptions>();
   BuildArguments& arguments = options->arguments;
-  PulsarOverrides& overrides = options->overrides;
   arguments.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   command->add_option("--input", arguments.model_path, "The float model (.onnx)");
   command->add_option("--output", arguments.output_path, "Where the .joint goes");
-  command->add_option("--config", options->configuration_path, "The configuration (.prototxt)");
   command->add_option("--calibration", arguments.calibration_path,
                       "The calibration set, a folder or an archive of jpg, png or npy; default: the configuration's");
   command->add_option("--output_config,--output-config", arguments.output_configuration_path,
@@ -140,33 +96,15 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
   command->add_option("--events-fd", options->events_fd, "Write events as JSON lines to this descriptor");
-  const auto text = [&](const std::string& name, std::optional<std::string>& target, const std::string& help) {
-    command
-        ->add_option_function<std::string>(
-            name, [&target](const std::string& value) { target = value; }, help)
-        ->group("Options of pulsar build");
-  };
-  text("--target_hardware", overrides.target_hardware, "AX630, AX620");
-  text("--virtual_npu", overrides.virtual_npu, "0, 111, 112, 221, 222, 311, 312");
-  text("--input_tensor_color", overrides.input_tensor_color, "Colours the float model expects: auto, rgb, bgr, gray");
-  text("--output_tensor_color", overrides.output_tensor_color, "Colours the .joint takes: auto, rgb, bgr, gray");
-  text("--output_tensor_layout", overrides.output_tensor_layout, "native, nchw, nhwc");
-  text("--color_std", overrides.color_standard, "legacy, studio, full");
-  text("--batch_size_option", overrides.batch_size_option, "BSO_AUTO, BSO_STATIC, BSO_DYNAMIC");
-  command
-      ->add_option_function<int32_t>(
-          "--calibration_batch_size", [options](int32_t value) { options->overrides.calibration_batch_size = value; },
-          "Has no effect on the result")
-      ->group("Options of pulsar build");
-  command->add_option("--compile_batch_size", overrides.compile_batch_sizes, "Batch sizes of the .joint")
-      ->group("Options of pulsar build");
-  command->add_option("--output_dir", options->output_dir, "Work folder; not needed")->group("Options of pulsar build");
-  command->add_flag("--enable_progress_bar", options->enable_progress_bar, "Progress is shown on a terminal anyway")
-      ->group("Options of pulsar build");
+  AddConfigurationOptions(*command, options->configuration);
   command->footer(
-      "Example:\n  joineryc build --input mobilenetv2.onnx --config config_mobilenetv2.prototxt --calibration "
-      "calib.tar "
-      "\\\n      --output mobilenetv2.joint --output_config out_config_mobilenet_v2.prototxt");
+      "Examples:\n"
+      "  joineryc build --input mobilenetv2.onnx --config config_mobilenetv2.prototxt --calibration calib.tar \\\n"
+      "      --output mobilenetv2.joint --output_config out_config_mobilenet_v2.prototxt\n"
+      "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --preset accurate\n"
+      "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --target-cosine 0.998\n"
+      "  joineryc build --input m.onnx --config c.prototxt --output m.joint \\\n"
+      "      --layer-bits 'Conv_(0|12)=16' --layer-bits 'Softmax_.*=float'");
   command->callback([options, &exit_code] { exit_code = BuildAndReport(*options); });
 }
 

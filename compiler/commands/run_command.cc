@@ -16,7 +16,7 @@
 #include "compiler/calibration/sample.h"
 #include "compiler/commands/commands.h"
 #include "compiler/commands/exit_code.h"
-#include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/configuration/configuration.h"
 #include "compiler/evaluation/compare.h"
 #include "compiler/evaluation/float_reference.h"
 #include "compiler/evaluation/tensor_files.h"
@@ -52,7 +52,7 @@ struct Comparands {
 
 absl::Status CheckConfiguration(const std::string& path, const v1::BuildConfiguration& used) {
   ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kLargestConfiguration));
-  ASSIGN_OR_RETURN(const v1::pulsar::PulsarConfiguration parsed, ParsePulsarPrototxt(text, path));
+  ASSIGN_OR_RETURN(const Configuration parsed, ParseConfiguration(text, path));
   std::vector<ModelInput> inputs;
   for (const v1::InputConfiguration& input : used.inputs()) {
     // The element type of an input that is fed pictures is float32; of another it does not change the preprocessing.
@@ -61,7 +61,7 @@ absl::Status CheckConfiguration(const std::string& path, const v1::BuildConfigur
                       is_native ? onnx::TensorProto::INT64 : onnx::TensorProto::FLOAT,
                       {input.model_shape().begin(), input.model_shape().end()}});
   }
-  ASSIGN_OR_RETURN(const Translation translation, TranslatePulsar(parsed, inputs));
+  ASSIGN_OR_RETURN(const Translation translation, TranslateConfiguration(parsed, inputs));
   for (int i = 0; i < used.inputs_size(); ++i) {
     if (!google::protobuf::util::MessageDifferencer::Equals(translation.configuration.inputs(i), used.inputs(i))) {
       std::cerr << "warning: " << path << " prepares input \"" << used.inputs(i).name()

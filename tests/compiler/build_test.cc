@@ -73,7 +73,9 @@ class BuildTest : public ::testing::Test {
     arguments_.output_path = folder_ / "m.joint";
     arguments_.report_path = folder_ / "report.json";
     arguments_.output_configuration_path = folder_ / "out.prototxt";
-    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(kConfiguration, &arguments_.configuration));
+    v1::pulsar::PulsarConfiguration configuration;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(kConfiguration, &configuration));
+    arguments_.configuration = configuration;
   }
 
   void Write(const std::string& name, const std::string& bytes) {
@@ -178,7 +180,9 @@ TEST_F(BuildTest, ADamagedPhotoIsTheCulprit) {
 }
 
 TEST_F(BuildTest, AConfigurationForAnotherModelIsInvalid) {
-  arguments_.configuration.mutable_src_input_tensors(0)->set_tensor_name("data");
+  std::get<v1::pulsar::PulsarConfiguration>(arguments_.configuration)
+      .mutable_src_input_tensors(0)
+      ->set_tensor_name("data");
   const v1::Failure failure = BuildFails();
   EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INVALID_CONFIG);
   EXPECT_THAT(failure.message(), AllOf(HasSubstr("data"), HasSubstr("image")));
