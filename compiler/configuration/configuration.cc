@@ -23,6 +23,7 @@ bool HasSuffix(absl::string_view name, absl::string_view suffix) { return absl::
 
 bool IsJson(absl::string_view text, absl::string_view file_name) {
   if (HasSuffix(file_name, ".json")) return true;
+  if (HasSuffix(file_name, ".yaml") || HasSuffix(file_name, ".yml")) return false;
   const size_t begin = SkipComments(text);
   return begin < text.size() && text[begin] == '{';
 }

@@ -95,8 +95,11 @@ class RepeatedKey {
   std::string found_;
 };
 
-// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." without what we say better.
-std::string WithoutPosition(absl::string_view message) {
+// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." without what is for programmers
+// and what we say better.
+std::string ForPeople(absl::string_view message) {
+  const size_t bracket = message.find("] ");
+  if (bracket != absl::string_view::npos) message.remove_prefix(bracket + 2);
   const size_t column = message.find("column ");
   const size_t colon = column == absl::string_view::npos ? column : message.find(": ", column);
   return std::string(colon == absl::string_view::npos ? message : message.substr(colon + 2));
@@ -126,9 +129,9 @@ absl::StatusOr<json> ParseJsonText(absl::string_view text, absl::string_view fil
     });
   } catch (const json::parse_error& error) {
     const size_t offset = std::min(text.size(), error.byte > 0 ? error.byte - 1 : 0);
-    return absl::InvalidArgumentError(absl::StrCat(Position(file_name, text, offset), WithoutPosition(error.what())));
+    return absl::InvalidArgumentError(absl::StrCat(Position(file_name, text, offset), ForPeople(error.what())));
   } catch (const json::exception& error) {
-    return absl::InvalidArgumentError(absl::StrCat(file_name, ": ", error.what()));
+    return absl::InvalidArgumentError(absl::StrCat(file_name, ": ", ForPeople(error.what())));
   }
   if (!repeated_key.found().empty()) {
     return absl::InvalidArgumentError(
