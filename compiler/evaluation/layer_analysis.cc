@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "compiler/evaluation/copy_nodes.h"
-#include "compiler/evaluation/for_each_sample.h"
 #include "compiler/evaluation/layer_statistics.h"
 #include "compiler/evaluation/measure_layers.h"
 #include "compiler/evaluation/pair_layers.h"
@@ -25,11 +24,9 @@ namespace joinery::compiler {
 namespace {
 
 constexpr double kLargestDb = 200;
-// Results of a sample that are in memory at once, for each thread. A model with more is looked at in parts, so that the
-// analysis needs no more than calibration does.
+// Results of a sample that are in memory at once. A model with more is looked at in parts, so that the analysis needs
+// no more than calibration does.
 constexpr int64_t kResultBytes = int64_t{96} << 20;
-// Each holds its results.
-constexpr int kMaxThreads = 2;
 
 using Load = std::function<absl::StatusOr<std::vector<Tensor>>(size_t)>;
 
@@ -137,25 +134,15 @@ class Analysis {
  private:
   absl::Status RunPart(const std::vector<size_t>& part, const Load& load) {
     ASSIGN_OR_RETURN(const onnx::ModelProto model, PutSideBySide(float_.model(), quantized_.model(), layers_, part));
-    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(model, {}));
-    std::vector<std::vector<LayerStatistics>> of_sample(options_.num_samples);
-    RETURN_IF_ERROR(ForEachSample(options_.num_samples, std::min(options_.threads, kMaxThreads), [&](size_t sample) {
-      return RunSample(*executor, part, load, sample, of_sample[sample]);
-    }));
-    // In their order, so that sums are the same whichever thread was faster.
-    for (const std::vector<LayerStatistics>& sample : of_sample) {
-      for (const size_t layer : part) statistics_[layer].Merge(sample[layer]);
+    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(model, {.threads = options_.threads}));
+    // One sample after the other: the results of several at once would be most of the memory of a build.
+    for (size_t sample = 0; sample < options_.num_samples; ++sample) {
+      ASSIGN_OR_RETURN(const std::vector<Tensor> feed, load(sample));
+      SampleReader reader(layers_, part, statistics_);
+      RETURN_IF_ERROR(executor->Run(feed, [&](size_t output, const TensorView& value) { reader.Take(output, value); }));
+      RETURN_IF_ERROR(reader.status());
     }
     return absl::OkStatus();
-  }
-
-  absl::Status RunSample(Executor& executor, absl::Span<const size_t> part, const Load& load, size_t sample,
-                         std::vector<LayerStatistics>& statistics) const {
-    statistics.resize(layers_.size());
-    ASSIGN_OR_RETURN(const std::vector<Tensor> feed, load(sample));
-    SampleReader reader(layers_, part, statistics);
-    RETURN_IF_ERROR(executor.Run(feed, [&](size_t output, const TensorView& value) { reader.Take(output, value); }));
-    return reader.status();
   }
 
   absl::Status FindContributions(const Load& load) {

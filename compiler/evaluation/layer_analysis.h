@@ -16,7 +16,6 @@ namespace joinery::compiler {
 struct LayerAnalysisOptions {
   // More give steadier figures; four show the same layers as a hundred.
   size_t num_samples = 4;
-  // Samples run at once, each on a thread of its own.
   int threads = 1;
   // Find each layer's contribution by running the model with only that layer quantized, instead of estimating it. Costs
   // a forward pass for each layer and sample.
@@ -33,9 +32,9 @@ struct LayerAnalysisOptions {
 //   load         makes the feed of a sample, a tensor for each input in their order; any thread may call it
 //   returns      the same whatever the number of threads
 //
-// Memory does not depend on the number of samples: each thread holds, for some of the layers at a time, three versions
-// of their tensors. Errors: those of loading the models, of `load` and of running; kInvalidArgument if the two models
-// do not belong together.
+// Memory does not depend on the number of samples: it holds three versions of the tensors of a part of the layers.
+// Errors: those of loading the models, of `load` and of running; kInvalidArgument if the two models do not belong
+// together.
 absl::StatusOr<v1::Precision> AnalyzeLayers(const onnx::ModelProto& float_model, const onnx::ModelProto& quantized,
                                             const std::function<absl::StatusOr<std::vector<Tensor>>(size_t)>& load,
                                             const LayerAnalysisOptions& options);

@@ -1,11 +1,11 @@
 #include "compiler/evaluation/pair_layers.h"
 
 #include <algorithm>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "compiler/backend/attach_preprocessing.h"
 #include "compiler/ir/tensor_proto.h"
 
 namespace joinery::compiler {
@@ -140,8 +140,8 @@ class Pairing {
   void Complete(LayerPair& layer) {
     const onnx::NodeProto* producer = float_.Producer(layer.tensor);
     const onnx::NodeProto* named = producer;
-    std::set<size_t> inputs;
-    std::string graph_input = producer == nullptr ? layer.tensor : "";
+    std::vector<size_t>& inputs = layer.inputs;
+    std::string graph_input;
     std::unordered_set<const onnx::NodeProto*> seen;
     // Nearest first.
     std::vector<const onnx::NodeProto*> region;
@@ -155,7 +155,7 @@ class Pairing {
       }
       ForEachInput(node, [&](const std::string& input) {
         if (const auto found = index_.find(input); found != index_.end()) {
-          inputs.insert(found->second);
+          if (std::find(inputs.begin(), inputs.end(), found->second) == inputs.end()) inputs.push_back(found->second);
         } else if (const onnx::NodeProto* before = float_.Producer(input); before != nullptr) {
           if (seen.insert(before).second) region.push_back(before);
         } else if (float_.IsGraphInput(input)) {
@@ -163,15 +163,9 @@ class Pairing {
         }
       });
     }
-    layer.inputs.assign(inputs.begin(), inputs.end());
-    if (inputs.empty() && !is_linear && !graph_input.empty()) {
-      layer.name = graph_input;
+    if (producer == nullptr || (!graph_input.empty() && layer.tensor == PreprocessedName(graph_input))) {
+      layer.name = graph_input.empty() ? layer.tensor : graph_input;
       layer.op_type = "Input";
-      return;
-    }
-    if (named == nullptr) {
-      layer.name = layer.tensor;
-      layer.op_type = "Constant";
       return;
     }
     layer.name = named->name().empty() ? named->output(0) : named->name();

@@ -29,7 +29,7 @@ struct LayerPair {
   std::string tensor;
   // What later operators read in the quantized model; `tensor` itself where it stays float.
   std::string dequantized;
-  // Earlier layers whose tensors this one reads, each once, as indices.
+  // Earlier layers whose tensors this one reads, each once, as indices, in the order of its operands.
   std::vector<size_t> inputs;
   // Not set for what stays float.
   std::optional<ActivationFormat> format;
