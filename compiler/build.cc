@@ -69,7 +69,11 @@ class Builder {
     RETURN_IF_ERROR(Stage("calibrate", [this] { return Calibrate(); }));
     RETURN_IF_ERROR(Stage("quantize", [this] { return Quantize(); }));
     // Beyond this point: the graph is the artifact's.
-    RETURN_IF_ERROR(Stage("evaluate", [this] { return Evaluate(); }));
+    RETURN_IF_ERROR(Stage("evaluate", [this] {
+      RETURN_IF_ERROR(Evaluate());
+      AnalyzePrecision();
+      return absl::OkStatus();
+    }));
     RETURN_IF_ERROR(Stage("emit", [this] { return Emit(); }));
     return std::move(report_);
   }
@@ -293,7 +297,6 @@ class Builder {
       ReportFraction(static_cast<double>(sample + 1) / static_cast<double>(samples));
     }
     *manifest().mutable_precision() = comparison.ToProto();
-    AnalyzePrecision();
     return absl::OkStatus();
   }
 
