@@ -69,11 +69,7 @@ class Builder {
     RETURN_IF_ERROR(Stage("calibrate", [this] { return Calibrate(); }));
     RETURN_IF_ERROR(Stage("quantize", [this] { return Quantize(); }));
     // Beyond this point: the graph is the artifact's.
-    RETURN_IF_ERROR(Stage("evaluate", [this] {
-      RETURN_IF_ERROR(Evaluate());
-      AnalyzePrecision();
-      return absl::OkStatus();
-    }));
+    RETURN_IF_ERROR(Stage("evaluate", [this] { return Evaluate(); }));
     RETURN_IF_ERROR(Stage("emit", [this] { return Emit(); }));
     return std::move(report_);
   }
@@ -286,6 +282,12 @@ class Builder {
   }
 
   absl::Status Evaluate() {
+    RETURN_IF_ERROR(CompareOutputs());
+    AnalyzePrecision();
+    return absl::OkStatus();
+  }
+
+  absl::Status CompareOutputs() {
     const size_t samples = std::min(kEvaluationSamples, source_->size());
     const ExecutorOptions options{.threads = arguments_.threads};
     ASSIGN_OR_RETURN(const std::unique_ptr<Executor> reference, LoadOnnxRuntime(float_model_, options));
