@@ -1,8 +1,5 @@
 #include "client/build_inputs.h"
 
-#include <google/protobuf/io/tokenizer.h>
-#include <google/protobuf/text_format.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <utility>
@@ -17,7 +14,7 @@
 #include "client/error.h"
 #include "client/output.h"
 #include "client/pack.h"
-#include "joinery/v1/pulsar.pb.h"
+#include "compiler/configuration/configuration.h"
 
 namespace joinery::client {
 namespace {
@@ -26,65 +23,20 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kMaxConfigurationSize = 4 << 20;
 
-// Keeps the first mistake: those after it are often its consequences.
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, int column, const std::string& message) override {
-    if (!message_.empty()) return;
-    line_ = std::max(line, 0);
-    column_ = std::max(column, 0);
-    message_ = message;
-  }
-
-  absl::Status status(const std::string& text, const std::string& path) const {
-    if (message_.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be parsed"));
-    const auto [line, column] = Position(absl::StrSplit(text, '\n'));
-    return absl::InvalidArgumentError(absl::StrCat(path, ":", line + 1, ":", column + 1, ": ", message_));
-  }
-
- private:
-  // The name that is unknown; empty if the mistake is another.
-  std::string UnknownName() const {
-    const std::vector<std::string> pieces = absl::StrSplit(message_, '"');
-    if (absl::StrContains(message_, "has no field named") && pieces.size() > 3) return pieces[3];
-    if (absl::StrContains(message_, "Unknown enumeration value") && pieces.size() > 1) return pieces[1];
-    return "";
-  }
-
-  // Protobuf notices an unknown name only when it has read on: back to where the name stands.
-  std::pair<int, int> Position(const std::vector<std::string>& lines) const {
-    const std::string name = UnknownName();
-    for (int line = std::min(line_, static_cast<int>(lines.size()) - 1); !name.empty() && line >= 0; --line) {
-      const size_t column = lines[static_cast<size_t>(line)].rfind(
-          name, line == line_ ? static_cast<size_t>(column_) : std::string::npos);
-      if (column != std::string::npos) return {line, static_cast<int>(column)};
-    }
-    return {line_, column_};
-  }
-
-  int line_ = 0;
-  int column_ = 0;
-  std::string message_;
-};
-
-absl::StatusOr<v1::pulsar::PulsarConfiguration> ParseConfiguration(const std::string& text, const std::string& path) {
-  v1::pulsar::PulsarConfiguration configuration;
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  if (!parser.ParseFromString(text, &configuration)) return error.status(text, path);
-  return configuration;
-}
-
-absl::StatusOr<std::string> CalibrationPathOf(const v1::pulsar::PulsarConfiguration& configuration,
-                                              const std::string& path) {
-  const std::string& dataset = configuration.neuwizard_conf().dataset_conf_calibration().path();
-  if (dataset.empty()) {
+absl::StatusOr<std::string> CalibrationPathOf(const compiler::Configuration& configuration, const std::string& path) {
+  ASSIGN_OR_RETURN(const compiler::ConfiguredFiles files, compiler::FilesOf(configuration));
+  if (files.calibration.empty()) {
     return WithFix(absl::InvalidArgumentError(
-                       absl::StrCat(path, " names no calibration set (neuwizard_conf.dataset_conf_calibration.path)")),
+                       absl::StrCat(path,
+                                    " names no calibration set (neuwizard_conf.dataset_conf_calibration.path or "
+                                    "quant.input_configs.calibration_dataset)")),
                    "name a folder or a .tar file with --calibration");
   }
-  return (fs::path(path).parent_path() / dataset).lexically_normal().string();
+  // As pulsar2 does it; pulsar's paths begin at the configuration.
+  std::error_code ignored;
+  const bool is_pulsar2 = std::holds_alternative<v1::pulsar2::BuildConfig>(configuration);
+  if (is_pulsar2 && fs::exists(files.calibration, ignored)) return files.calibration;
+  return (fs::path(path).parent_path() / files.calibration).lexically_normal().string();
 }
 
 // "NAME:1x3x224x224" or "1x3x224x224".
@@ -138,7 +90,7 @@ absl::Status UploadOne(const BlobSource& source, const v1::BlobRef& blob, bool i
 }  // namespace
 
 absl::StatusOr<std::string> CalibrationPath(const std::string& text, const std::string& path) {
-  ASSIGN_OR_RETURN(const v1::pulsar::PulsarConfiguration configuration, ParseConfiguration(text, path));
+  ASSIGN_OR_RETURN(const compiler::Configuration configuration, compiler::ParseConfiguration(text, path));
   return CalibrationPathOf(configuration, path);
 }
 
@@ -147,7 +99,7 @@ absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments) {
   const absl::StatusOr<std::string> text = base::ReadFile(arguments.config, kMaxConfigurationSize);
   if (!text.ok()) return LocalIo(text.status());
   // Parsed in any case: a mistake in it is better told now than after the upload.
-  ASSIGN_OR_RETURN(const v1::pulsar::PulsarConfiguration configuration, ParseConfiguration(*text, arguments.config));
+  ASSIGN_OR_RETURN(const compiler::Configuration configuration, compiler::ParseConfiguration(*text, arguments.config));
   std::string calibration = arguments.calibration;
   if (calibration.empty()) {
     ASSIGN_OR_RETURN(calibration, CalibrationPathOf(configuration, arguments.config));

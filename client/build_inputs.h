@@ -35,8 +35,8 @@ absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments);
 absl::Status UploadBuildInputs(BuildInputs& inputs, Session& session, const Interruption& interruption,
                                ProgressDisplay& progress);
 
-// What the path in `text`, a `pulsar build` configuration read from the file `path`, means for calibration: relative
-// paths begin at the configuration's folder. kInvalidArgument if it cannot be parsed or names no calibration set.
+// What the path in `text`, a configuration read from the file `path`, means for calibration: relative paths begin at the
+// configuration's folder, those of `pulsar2 build` at the current one where something is there. kInvalidArgument if it cannot be parsed or names no calibration set.
 absl::StatusOr<std::string> CalibrationPath(const std::string& text, const std::string& path);
 
 }  // namespace joinery::client

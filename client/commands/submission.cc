@@ -8,7 +8,7 @@ namespace joinery::client {
 
 void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
   command.add_option("MODEL", arguments.model, "The float model, an ONNX file")->required();
-  command.add_option("--config", arguments.config, "The configuration, as `pulsar build` takes it")
+  command.add_option("--config", arguments.config, "The configuration, as `pulsar build` or `pulsar2 build` takes it")
       ->required()
       ->type_name("C.prototxt");
   command

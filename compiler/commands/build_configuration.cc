@@ -165,7 +165,15 @@ absl::Status ReadConfiguration(const ConfigurationOptions& options, BuildArgumen
   };
   complete(arguments.model_path, configured.model);
   complete(arguments.calibration_path, configured.calibration);
-  if (is_pulsar2 && arguments.output_path.empty()) arguments.output_path = configured.output;
+  if (is_pulsar2 && arguments.output_path.empty() && !configured.output.empty()) {
+    arguments.output_path = configured.output;
+    std::error_code error;
+    std::filesystem::create_directories(std::filesystem::path(configured.output).parent_path(), error);
+    if (error) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("output_dir: ", configured.output, " cannot be made: ", error.message()));
+    }
+  }
   complete(arguments.output_path, configured.output);
   if (arguments.input_shapes.empty()) arguments.input_shapes = configured.input_shapes;
   if (arguments.model_path.empty()) return absl::InvalidArgumentError("no model: give one with --input");

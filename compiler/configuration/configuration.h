@@ -47,7 +47,7 @@ void SetFiles(const ConfiguredFiles& files, Configuration& configuration);
 
 // What the command line says of the algorithms, in either dialect.
 struct QuantizationOverrides {
-  // --preset: "fast", "balanced", "accurate".
+  // --preset: "fast", "balanced", "accurate". Takes back what the file switches of the algorithms a preset decides.
   std::optional<std::string> preset;
   // --calibration-method: "min_max", "mse", "moving_average", "percentile", "entropy", or as the vendor has it:
   // "MinMax", "Percentile", "MSE", "KL".

@@ -1,11 +1,8 @@
 #include "compiler/configuration/joinery_conf.h"
 
-#include <re2/re2.h>
-
-#include <cstddef>
-
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "compiler/configuration/node_pattern.h"
 #include "compiler/configuration/presets.h"
 
 namespace joinery::compiler {
@@ -13,7 +10,6 @@ namespace {
 
 using ::joinery::v1::pulsar::JoineryConf;
 
-constexpr size_t kMaxPatternSize = 256;
 // Leaves out one value in ten thousand.
 constexpr double kDefaultPercentile = 99.99;
 
@@ -129,16 +125,6 @@ JoineryConf::ImageFit FromImageFit(v1::ImageFit fit) {
 }
 
 }  // namespace
-
-absl::Status CheckNodePattern(const std::string& pattern, absl::string_view path) {
-  if (pattern.size() > kMaxPatternSize) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": longer than ", kMaxPatternSize, " bytes"));
-  }
-  const RE2 expression(pattern, RE2::Quiet);
-  if (expression.ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, ": \"", pattern, "\" is no regular expression: ", expression.error()));
-}
 
 absl::StatusOr<v1::Quantization> TranslateQuantization(const JoineryConf& conf) {
   RETURN_IF_ERROR(CheckNumbers(conf));

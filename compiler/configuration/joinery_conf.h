@@ -1,11 +1,8 @@
 // joinery_conf, the block of Joinery's own settings, which both dialects have: what it says, and writing it in full.
 #pragma once
 
-#include <string>
-
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "joinery/v1/build_configuration.pb.h"
 #include "joinery/v1/pulsar.pb.h"
 
@@ -18,9 +15,6 @@ absl::StatusOr<v1::Quantization> TranslateQuantization(const v1::pulsar::Joinery
 // Sets image_fit, percentile and range_method of `calibration`. A range method it has already, which the dialect's own
 // field gave, stays unless conf says another; with neither it is MSE. Errors as above.
 absl::Status TranslateRanges(const v1::pulsar::JoineryConf& conf, v1::Calibration& calibration);
-
-// kInvalidArgument, beginning "PATH: ", if `pattern` is no regular expression of RE2's syntax or longer than 256 bytes.
-absl::Status CheckNodePattern(const std::string& pattern, absl::string_view path);
 
 // Writes everything `configuration` says into `conf`, except for the layers, which stay as they are.
 void WriteJoineryConf(const v1::BuildConfiguration& configuration, v1::pulsar::JoineryConf& conf);

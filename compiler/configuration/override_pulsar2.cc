@@ -18,6 +18,7 @@ namespace {
 
 using ::google::protobuf::Descriptor;
 using ::google::protobuf::FieldDescriptor;
+using ::joinery::v1::pulsar::JoineryConf;
 using ::joinery::v1::pulsar2::BuildConfig;
 using ::nlohmann::json;
 
@@ -96,6 +97,22 @@ json ToJson(const FieldDescriptor& field, const std::vector<std::string>& words)
   return list;
 }
 
+// What joinery_conf says of the same, which otherwise would beat the option.
+void ClearOwnSettings(const std::string& path, JoineryConf& conf) {
+  if (path == "quant.calibration_method") conf.clear_range_method();
+  if (path == "quant.enable_smooth_quant" || path == "quant.smooth_quant_strength") conf.clear_smooth_quant_strength();
+  const bool trains = path == "quant.enable_adaround" || path == "quant.enable_brecq" || path == "quant.enable_lsq";
+  const bool disables = path == "quant.disable_quant_optimization";
+  if (trains || disables) conf.clear_weight_rounding();
+  if (trains || disables || path == "quant.enable_easy_quant" || path == "quant.disable_auto_refine_scale") {
+    conf.clear_scale_refinement();
+  }
+  if (disables) {
+    conf.clear_cross_layer_equalization();
+    conf.clear_bias_correction();
+  }
+}
+
 }  // namespace
 
 std::vector<Pulsar2Option> Pulsar2Options() {
@@ -115,6 +132,7 @@ absl::Status ApplyOverrides(const Pulsar2Overrides& overrides, BuildConfig& conf
     if (const absl::Status status = ReadJson(value, "", result); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("--", status.message()));
     }
+    ClearOwnSettings(path, *result.mutable_joinery_conf());
   }
   configuration = std::move(result);
   return absl::OkStatus();

@@ -6,8 +6,8 @@
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "compiler/configuration/configuration.h"
-#include "compiler/configuration/joinery_conf.h"
 #include "compiler/configuration/nearest_name.h"
+#include "compiler/configuration/node_pattern.h"
 
 namespace joinery::compiler {
 namespace {
@@ -79,6 +79,11 @@ absl::Status ApplyTo(const QuantizationOverrides& overrides, JoineryConf& conf) 
   if (overrides.preset) {
     ASSIGN_OR_RETURN(const JoineryConf::Preset preset, PresetOf(*overrides.preset));
     conf.set_preset(preset);
+    // A complete configuration has every algorithm switched; the preset that is asked for now decides anew.
+    conf.clear_cross_layer_equalization();
+    conf.clear_weight_rounding();
+    conf.clear_bias_correction();
+    conf.clear_scale_refinement();
   }
   if (overrides.calibration_method) {
     ASSIGN_OR_RETURN(const JoineryConf::RangeMethod method, RangeMethodOf(*overrides.calibration_method));

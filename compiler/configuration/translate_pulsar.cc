@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "compiler/configuration/joinery_conf.h"
+#include "compiler/configuration/node_pattern.h"
 #include "compiler/configuration/preprocessing.h"
 #include "compiler/configuration/pulsar_fields.h"
 #include "compiler/configuration/pulsar_prototxt.h"

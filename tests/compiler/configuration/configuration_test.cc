@@ -1,5 +1,6 @@
 #include "compiler/configuration/configuration.h"
 
+#include "compiler/configuration/presets.h"
 #include "tests/compiler/configuration/builders.h"
 #include "tests/testing/status_matchers.h"
 
@@ -182,6 +183,19 @@ INSTANTIATE_TEST_SUITE_P(
                       "layer_configs { op_types: \"Add\" } }",
                       R"({"quant": {"calibration_method": "KL", "layer_configs": [{"op_type": "Add"}]},
                           "joinery_conf": {"preset": "PRESET_FAST", "target_cosine": 0.9}})"));
+
+// As when the complete configuration of an earlier build is built from again.
+TEST(ApplyQuantizationOverridesTest, PresetBeatsEverySwitchOfTheFile) {
+  ASSERT_OK_AND_ASSIGN(Configuration configuration, ParseConfiguration(R"(joinery_conf {
+      preset: PRESET_FAST cross_layer_equalization: SWITCH_OFF weight_rounding: SWITCH_OFF
+      bias_correction: BIAS_CORRECTION_SEQUENTIAL scale_refinement: SWITCH_OFF smooth_quant_strength: 0.5 })",
+                                                                       "c"));
+  ASSERT_THAT(ApplyOverrides(With([](auto& o) { o.preset = "accurate"; }), configuration), IsOk());
+  ASSERT_OK_AND_ASSIGN(const Translation translation, TranslateConfiguration(configuration, {}));
+  v1::Quantization expected = PresetQuantization(v1::PRESET_ACCURATE);
+  expected.set_smooth_quant_strength(0.5);
+  EXPECT_EQ(translation.configuration.quantization().SerializeAsString(), expected.SerializeAsString());
+}
 
 TEST(ApplyQuantizationOverridesTest, TheVendorsNamesOfMethodsAreTaken) {
   for (const auto& [name, method] :

@@ -405,6 +405,22 @@ TEST(ApplyPulsar2OverridesTest, TheCommandLineBeatsTheFile) {
   EXPECT_EQ(configuration.quant().input_configs_size(), 1);
 }
 
+TEST(ApplyPulsar2OverridesTest, OptionsBeatWhatTheFileSaysInJoinerysWords) {
+  BuildConfig configuration = ParseJson(R"({"joinery_conf": {"range_method": "RANGE_METHOD_ENTROPY",
+      "weight_rounding": "SWITCH_OFF", "scale_refinement": "SWITCH_OFF", "smooth_quant_strength": 0.9}})");
+  ASSERT_THAT(ApplyOverrides(Pulsar2Overrides{{"quant.calibration_method", {"MSE"}},
+                                              {"quant.enable_brecq", {}},
+                                              {"quant.enable_smooth_quant", {}}},
+                             configuration),
+              IsOk());
+  ASSERT_OK_AND_ASSIGN(const Translation translation, TranslatePulsar2(configuration, {Picture()}));
+  const v1::Quantization& quantization = translation.configuration.quantization();
+  EXPECT_EQ(translation.configuration.calibration().range_method(), v1::RANGE_METHOD_MSE);
+  EXPECT_EQ(quantization.weight_rounding(), v1::WEIGHT_ROUNDING_OUTPUT_ERROR);
+  EXPECT_TRUE(quantization.scale_refinement());
+  EXPECT_FLOAT_EQ(static_cast<float>(quantization.smooth_quant_strength()), 0.6F);
+}
+
 TEST(ApplyPulsar2OverridesTest, ErrorsNameTheOptionAndChangeNothing) {
   for (const auto& [path, value, message] : std::vector<std::tuple<std::string, std::string, std::string>>{
            {"quant.calibration_method", "minmax", "did you mean \"MinMax\"?"},

@@ -1,5 +1,3 @@
-#include "compiler/configuration/configuration.h"
-
 #include <set>
 
 #include "absl/strings/ascii.h"
@@ -7,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "compiler/configuration/configuration.h"
 #include "compiler/configuration/json_text.h"
 #include "compiler/configuration/message_from_json.h"
 #include "compiler/configuration/prototxt.h"
@@ -138,16 +137,6 @@ absl::StatusOr<Configuration> ParseConfiguration(absl::string_view text, absl::s
   BuildConfig configuration;
   RETURN_IF_ERROR(ParsePrototxt(text, file_name, configuration));
   return configuration;
-}
-
-absl::StatusOr<Translation> TranslateConfiguration(const Configuration& source, const std::vector<ModelInput>& inputs) {
-  if (const auto* pulsar = std::get_if<PulsarConfiguration>(&source)) return TranslatePulsar(*pulsar, inputs);
-  return TranslatePulsar2(std::get<BuildConfig>(source), inputs);
-}
-
-std::string FormatConfiguration(const Configuration& source, const v1::BuildConfiguration& configuration) {
-  if (const auto* pulsar = std::get_if<PulsarConfiguration>(&source)) return FormatPulsar(*pulsar, configuration);
-  return FormatPulsar2(std::get<BuildConfig>(source), configuration);
 }
 
 absl::StatusOr<ConfiguredFiles> FilesOf(const Configuration& source) {
