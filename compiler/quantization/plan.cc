@@ -31,6 +31,8 @@ struct Candidate {
   int argument = -1;
   // A clipping activation that cuts off what the operator before it computes.
   bool is_merged = false;
+  // An operator that moves 8-bit values.
+  bool moves_quantized = false;
 };
 
 // Sets of numbers that can be united.
@@ -112,14 +114,15 @@ class Planner {
   Planner(Graph& graph, const BitsOfNode& bits_of) : graph_(graph), bits_of_(bits_of) {}
 
   QuantizationPlan Plan(absl::Span<const onnx::NodeProto* const> left_out) {
-    const std::unordered_set<const onnx::NodeProto*> skipped(left_out.begin(), left_out.end());
+    left_out_.insert(left_out.begin(), left_out.end());
     for (onnx::NodeProto* node : graph_.nodes()) {
-      if (!skipped.contains(node)) Consider(node);
+      if (!left_out_.contains(node)) Consider(node);
     }
     NumberTensors();
     FindTables();
+    while (DropWhatGainsNothing()) FindTables();
+    MarkQuantized();
     UniteThroughMoves();
-    MarkComputed();
     CollectGroups();
     WidenGroups();
     CollectNodes();
@@ -208,6 +211,10 @@ class Planner {
         }
       }
     }
+    ForgetDropped();
+  }
+
+  void ForgetDropped() {
     std::erase_if(candidates_, [](const Candidate& candidate) { return candidate.is_dropped; });
     candidate_of_.clear();
     for (size_t i = 0; i < candidates_.size(); ++i) candidate_of_.emplace(candidates_[i].node, i);
@@ -276,37 +283,176 @@ class Planner {
 
   static bool IsMover(const Candidate& candidate) { return candidate.role == OperatorRole::kPassThrough; }
 
-  void UniteThroughMoves() {
-    for (const Candidate& candidate : candidates_) {
-      if (!IsMover(candidate)) continue;
-      for (const int tensor : candidate.inputs) scales_.Unite(candidate.outputs.front(), tensor);
-      for (const int tensor : candidate.outputs) scales_.Unite(candidate.outputs.front(), tensor);
+  // Pooling, normalization and what has weights: what other operators are made 8-bit for.
+  static bool IsLayer(const Candidate& candidate) { return !IsMover(candidate) && !candidate.is_pointwise; }
+
+  // For each tensor whether one of the marked ones leads to it, or (backwards) it leads to one of them, through
+  // operators that are no layers.
+  std::vector<bool> Spread(std::vector<bool> marked, bool forwards) const {
+    const auto spread = [&](const Candidate& candidate) {
+      if (IsLayer(candidate)) return;
+      const std::vector<int>& from = forwards ? candidate.inputs : candidate.outputs;
+      const std::vector<int>& to = forwards ? candidate.outputs : candidate.inputs;
+      if (std::none_of(from.begin(), from.end(), [&](int tensor) { return marked[At(tensor)]; })) return;
+      for (const int tensor : to) marked[At(tensor)] = true;
+    };
+    if (forwards) {
+      std::for_each(candidates_.begin(), candidates_.end(), spread);
+    } else {
+      std::for_each(candidates_.rbegin(), candidates_.rend(), spread);
     }
+    return marked;
   }
 
-  // An operator that computes makes its tensors 8-bit, and through operators that move values those of its neighbours.
-  void MarkComputed() {
+  static bool AnyOf(const std::vector<int>& tensors, const std::vector<bool>& marked) {
+    return std::any_of(tensors.begin(), tensors.end(), [&](int tensor) { return marked[At(tensor)]; });
+  }
+
+  // Drops pointwise operators between float ones, and those that decode a network's results: behind the last layer,
+  // together with a constant for each place or with functions that have no 8-bit form. There 8 bits cost exactness,
+  // such as pixels of a box's corner, and save next to no time. Returns whether there were any.
+  bool DropWhatGainsNothing() {
+    const std::unordered_set<std::string> before_layers = TensorsBeforeLayers();
+    const std::unordered_set<std::string> behind_layers = TensorsBehindLayers();
+    std::vector<bool> is_before_layer(names_.size());
+    std::vector<bool> is_behind_layer(names_.size());
+    std::vector<bool> is_given(names_.size());
+    std::vector<bool> is_wanted(names_.size());
+    for (size_t i = 0; i < names_.size(); ++i) {
+      is_before_layer[i] = before_layers.contains(names_[i]);
+      is_behind_layer[i] = behind_layers.contains(names_[i]);
+      is_given[i] = graph_.IsGraphInput(names_[i]) || left_out_.contains(graph_.Producer(names_[i]));
+    }
+    for (const Candidate& candidate : candidates_) {
+      if (!IsLayer(candidate)) continue;
+      for (const int tensor : candidate.outputs) is_given[At(tensor)] = true;
+      for (const int tensor : candidate.inputs) is_wanted[At(tensor)] = true;
+    }
+    const std::vector<bool> is_behind_given = Spread(is_given, /*forwards=*/true);
+    const std::vector<bool> is_before_wanted = Spread(is_wanted, /*forwards=*/false);
+
+    std::vector<bool> is_decoded(names_.size(), false);
+    for (size_t i = 0; i < names_.size(); ++i) is_decoded[i] = IsDecodedByFloat(names_[i]);
+    std::vector<bool> is_decoding(names_.size(), false);
+    const auto is_last = [&](const Candidate& candidate) {
+      return candidate.is_pointwise && !AnyOf(candidate.outputs, is_before_layer) &&
+             AnyOf(candidate.inputs, is_behind_layer);
+    };
+    for (const Candidate& candidate : candidates_) {
+      if (is_last(candidate) && HasConstantOfPlaces(candidate)) is_decoding[At(candidate.outputs.front())] = true;
+    }
+    const std::vector<bool> is_behind_decoding = Spread(is_decoding, /*forwards=*/true);
+    // What is put beside decoded results is one of them.
+    for (size_t i = 0; i < names_.size(); ++i) is_decoded[i] = is_decoded[i] || is_behind_decoding[i];
+    const std::vector<bool> is_before_decoding = Spread(is_decoded, /*forwards=*/false);
+
+    bool dropped = false;
+    for (Candidate& candidate : candidates_) {
+      if (!candidate.is_pointwise || candidate.is_merged) continue;
+      std::string reason;
+      if (!AnyOf(candidate.inputs, is_behind_given) && !AnyOf(candidate.outputs, is_before_wanted)) {
+        reason = "nothing around it is 8-bit";
+      } else if (is_last(candidate) &&
+                 (AnyOf(candidate.outputs, is_behind_decoding) || AnyOf(candidate.outputs, is_before_decoding))) {
+        reason = "it decodes results behind the last layer, for which 8 bits are too coarse";
+      }
+      if (reason.empty()) continue;
+      KeepFloat(*candidate.node, reason);
+      candidate.is_dropped = true;
+      dropped = true;
+    }
+    ForgetDropped();
+    return dropped;
+  }
+
+  bool IsLayer(const onnx::NodeProto* node) {
+    const Candidate* candidate = CandidateFor(node);
+    return candidate != nullptr && IsLayer(*candidate);
+  }
+
+  // Through all operators, float ones included.
+  std::unordered_set<std::string> TensorsBeforeLayers() {
+    std::unordered_set<std::string> tensors;
+    const std::vector<onnx::NodeProto*> nodes = graph_.nodes();
+    for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+      const bool leads_to_layer = std::any_of((*node)->output().begin(), (*node)->output().end(),
+                                              [&](const std::string& output) { return tensors.contains(output); });
+      if (!leads_to_layer && !IsLayer(*node)) continue;
+      ForEachInput(**node, [&](const std::string& input) { tensors.insert(input); });
+    }
+    return tensors;
+  }
+
+  std::unordered_set<std::string> TensorsBehindLayers() {
+    std::unordered_set<std::string> tensors;
+    for (const onnx::NodeProto* node : graph_.nodes()) {
+      bool is_behind = IsLayer(node);
+      ForEachInput(*node, [&](const std::string& input) { is_behind = is_behind || tensors.contains(input); });
+      if (is_behind) tensors.insert(node->output().begin(), node->output().end());
+    }
+    return tensors;
+  }
+
+  bool HasConstantOfPlaces(const Candidate& candidate) {
+    return std::any_of(candidate.inputs.begin(), candidate.inputs.end(), [&](int tensor) {
+      return !is_scalar_[At(tensor)] && graph_.Initializer(names_[At(tensor)]) != nullptr;
+    });
+  }
+
+  // Whether a function that has no 8-bit form reads the tensor.
+  bool IsDecodedByFloat(const std::string& tensor) {
+    const std::vector<onnx::NodeProto*> readers = graph_.Consumers(tensor);
+    return std::any_of(readers.begin(), readers.end(), [&](const onnx::NodeProto* reader) {
+      const OperatorRule* rule = FindOperatorRule(*reader);
+      return rule != nullptr && rule->role == OperatorRole::kInside && CandidateFor(reader) == nullptr;
+    });
+  }
+
+  // Operators that compute make their tensors 8-bit. One that moves values becomes 8-bit if they all come from such
+  // operators, or one needs them.
+  void MarkQuantized() {
+    std::vector<bool> is_made(names_.size(), false);
+    std::vector<bool> is_needed(names_.size(), false);
     for (const Candidate& candidate : candidates_) {
       if (IsMover(candidate)) continue;
       for (const int tensor : candidate.inputs) {
         const bool is_part_of_table = IsInside(tensor) || (candidate.argument >= 0 && is_scalar_[At(tensor)]);
-        if (!is_part_of_table) Mark(tensor);
+        if (!is_part_of_table) is_needed[At(tensor)] = true;
       }
-      for (const int tensor : candidate.outputs) {
-        if (!IsInside(tensor)) Mark(tensor);
-      }
-    }
-    for (size_t i = 0; i < names_.size(); ++i) {
-      is_quantized_[i] = is_quantized_[At(scales_.Root(static_cast<int>(i)))];
+      for (const int tensor : candidate.outputs) is_made[At(tensor)] = !IsInside(tensor);
     }
     for (const Candidate& candidate : candidates_) {
-      if (!candidate.is_merged) continue;
-      is_quantized_[At(candidate.inputs.front())] = false;
-      cut_off_.emplace(candidate.inputs.front(), candidate.outputs.front());
+      if (!IsMover(candidate)) continue;
+      const bool are_made = std::all_of(candidate.inputs.begin(), candidate.inputs.end(),
+                                        [&](int tensor) { return is_made[At(tensor)]; });
+      for (const int tensor : candidate.outputs) is_made[At(tensor)] = are_made;
+    }
+    for (auto candidate = candidates_.rbegin(); candidate != candidates_.rend(); ++candidate) {
+      if (!IsMover(*candidate) || !AnyOf(candidate->outputs, is_needed)) continue;
+      for (const int tensor : candidate->inputs) is_needed[At(tensor)] = true;
+    }
+    for (size_t i = 0; i < names_.size(); ++i) is_quantized_[i] = is_made[i] || is_needed[i];
+    for (Candidate& candidate : candidates_) {
+      if (IsMover(candidate)) {
+        // All outputs of a Split are alike.
+        candidate.moves_quantized = AnyOf(candidate.outputs, is_needed) || AnyOf(candidate.outputs, is_made);
+        if (candidate.moves_quantized) {
+          for (const int tensor : candidate.outputs) is_quantized_[At(tensor)] = true;
+        }
+      } else if (candidate.is_merged) {
+        is_quantized_[At(candidate.inputs.front())] = false;
+        cut_off_.emplace(candidate.inputs.front(), candidate.outputs.front());
+      }
     }
   }
 
-  void Mark(int tensor) { is_quantized_[At(scales_.Root(tensor))] = true; }
+  void UniteThroughMoves() {
+    for (const Candidate& candidate : candidates_) {
+      if (!candidate.moves_quantized) continue;
+      for (const int tensor : candidate.inputs) scales_.Unite(candidate.outputs.front(), tensor);
+      for (const int tensor : candidate.outputs) scales_.Unite(candidate.outputs.front(), tensor);
+    }
+  }
 
   void CollectGroups() {
     std::unordered_map<int, int> group_of_root;
@@ -347,7 +493,7 @@ class Planner {
 
   void CollectNodes() {
     for (Candidate& candidate : candidates_) {
-      if (IsMover(candidate) && !is_quantized_[At(candidate.outputs.front())]) {
+      if (IsMover(candidate) && !candidate.moves_quantized) {
         KeepFloat(*candidate.node, "nothing around it is 8-bit");
         continue;
       }
@@ -370,6 +516,7 @@ class Planner {
   Graph& graph_;
   const BitsOfNode& bits_of_;
   QuantizationPlan plan_;
+  std::unordered_set<const onnx::NodeProto*> left_out_;
   std::vector<Candidate> candidates_;
   std::unordered_map<const onnx::NodeProto*, size_t> candidate_of_;
   // Tensors have numbers in the order in which the candidates name them.

@@ -100,6 +100,38 @@ TEST(PlanTest, NothingIsDividedByARoundedNumber) {
   EXPECT_THAT(plan.float_nodes[0].reason(), HasSubstr("divisor"));
 }
 
+TEST(PlanTest, PointwiseOperatorsBetweenFloatOnesStayFloat) {
+  Graph graph = Infer(R"(g (float[1,4] x) => (float[1,2] z)
+      <float[4,2] w = {1,0,0,1,1,0,0,1}, float two = {2}> {
+        a = Pow(x, two)  b = Softmax(x)  c = Add(a, b)  d = Sqrt(c)  z = Gemm(d, w) })");
+  EXPECT_THAT(GroupsOf(PlanQuantization(graph, {})), ElementsAre(ElementsAre("d"), ElementsAre("z")));
+}
+
+TEST(PlanTest, WhatOnlyFloatOperatorsReadIsMovedAsItIs) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] y, float[2,2] z)
+      <float[2,2] w = {1,0,0,1}> { a = Softmax(x)  b = Softmax(a)  y = Gemm(a, w)  z = Concat <axis = 0> (a, b) })");
+  EXPECT_THAT(GroupsOf(PlanQuantization(graph, {})), ElementsAre(ElementsAre("a"), ElementsAre("y")));
+}
+
+// Box decoding: offsets times sizes plus positions, next to scores.
+TEST(PlanTest, TheDecodingOfResultsStaysFloat) {
+  Graph graph = Infer(R"(g (float[1,2,1,2] x) => (float[1,6,1,2] z)
+      <float[4,2,1,1] w = {1,0,0,1,1,0,0,1}, float[2,2,1,1] v = {1,0,0,1}, float[1,1,1,2] anchors = {1,2},
+       float tenth = {0.1}> {
+        a = Conv(x, w)  b = Mul(a, tenth)  c = Add(b, anchors)
+        d = Conv(x, v)  e = Sigmoid(d)  z = Concat <axis = 1> (c, e) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("x"), ElementsAre("a"), ElementsAre("d")));
+  ASSERT_EQ(plan.float_nodes.size(), 4);
+  EXPECT_THAT(plan.float_nodes[0].reason(), HasSubstr("behind the last layer"));
+}
+
+TEST(PlanTest, ASumWithConstantsBeforeALayerIsQuantized) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z)
+      <float[2,2] w = {1,0,0,1}, float[2] c = {1,2}> { a = Gemm(x, w)  b = Add(a, c)  z = Gemm(b, w) })");
+  EXPECT_THAT(PlanQuantization(graph, {}).float_nodes, IsEmpty());
+}
+
 TEST(PlanTest, AWideNodeWidensTheEndsOfItsTable) {
   Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z)
       <float three = {3}> { a = Sigmoid(x)  b = Tanh(a)  z = Add(b, three) })");
