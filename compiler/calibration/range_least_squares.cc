@@ -100,7 +100,7 @@ Range LeastSquaresRange(const Histogram& histogram, int levels) {
   const Side below(histogram, -1);
   const Side above(histogram, 1);
   // Zero is exact in every range.
-  const auto nonzero = static_cast<double>(histogram.count() - histogram.zeros());
+  const double nonzero = below.Beyond(0).count + above.Beyond(0).count;
 
   Best best;
   Search(EndsOf(below, lowest, 0, kSteps, kSteps), EndsOf(above, highest, 0, kSteps, kSteps), nonzero, levels, best);

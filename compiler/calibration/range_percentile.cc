@@ -1,6 +1,7 @@
 #include "compiler/calibration/range_percentile.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "compiler/calibration/range_min_max.h"
 
@@ -29,7 +30,8 @@ double Quantile(const Histogram& histogram, double count, bool from_above) {
 Range PercentileRange(const Histogram& histogram, double percentile) {
   const Range whole = MinMaxRange(histogram);
   if (histogram.bins().empty()) return whole;
-  const auto nonzero = static_cast<double>(histogram.count() - histogram.zeros());
+  const absl::Span<const uint64_t> bins = histogram.bins();
+  const auto nonzero = static_cast<double>(std::accumulate(bins.begin(), bins.end(), uint64_t{0}));
   const double left_out = nonzero * (1 - std::clamp(percentile, 0.0, 100.0) / 100) / 2;
   const auto min = static_cast<float>(Quantile(histogram, left_out, false));
   const auto max = static_cast<float>(Quantile(histogram, left_out, true));

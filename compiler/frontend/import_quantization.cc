@@ -87,6 +87,16 @@ std::optional<ImportedWeights> AsWeights(const QuantizationForm& form, const std
   return weights;
 }
 
+std::vector<float> ValuesOf(const ImportedWeights& weights) {
+  const QuantizationForm form{onnx::TensorProto::INT8, weights.scales, std::vector<int32_t>(weights.scales.size(), 0),
+                              weights.axis};
+  ChannelStride stride{weights.scales.size(), 1};
+  for (size_t i = static_cast<size_t>(weights.axis) + 1; i < weights.shape.size(); ++i) {
+    stride.inner *= static_cast<size_t>(weights.shape[i]);
+  }
+  return DequantizeValues(std::vector<int32_t>(weights.values.begin(), weights.values.end()), form, stride);
+}
+
 // The weights as Transpose makes them.
 ImportedWeights Transposed(const ImportedWeights& weights, const std::vector<int64_t>& order) {
   const size_t rank = weights.shape.size();
@@ -247,7 +257,8 @@ class Importer {
     } else if (form.element_type != onnx::TensorProto::INT32) {
       tally_.Add("its numbers do not fit 8 bits with zero point 0; where it is weights, they are rounded anew", name);
     }
-    if (const std::optional<ImportedActivation> activation = AsActivation(form)) {
+    if (std::optional<ImportedActivation> activation = AsActivation(form)) {
+      activation->is_constant = true;
       imported_.activations[name] = *activation;
     }
     return absl::OkStatus();
@@ -328,7 +339,11 @@ class Importer {
       std::sort(sorted.begin(), sorted.end());
       bool is_order = static_cast<int64_t>(sorted.size()) == rank;
       for (int64_t i = 0; is_order && i < rank; ++i) is_order = sorted[static_cast<size_t>(i)] == i;
-      if (is_order) imported_.weights[node->output(0)] = Transposed(source->second, order);
+      if (!is_order || graph_.IsGraphOutput(node->output(0))) continue;
+      ImportedWeights transposed = Transposed(source->second, order);
+      edits_.AddInitializer(FloatProto(node->output(0), transposed.shape, ValuesOf(transposed)));
+      edits_.Remove(node);
+      imported_.weights[node->output(0)] = std::move(transposed);
     }
   }
 
@@ -352,6 +367,12 @@ class Importer {
 
   void AddCut(onnx::NodeProto* producer, int output, const Cut& cut) {
     const std::string tensor = producer->output(output);
+    if (producer->op_type() == "Relu" && cut.low >= 0 && OpsetVersion(graph_.model()) >= kOpsetOfClipBounds) {
+      // One node may do both.
+      producer->set_op_type("Clip");
+      AddBounds(producer, cut);
+      return;
+    }
     const std::string before = graph_.UniqueTensorName(absl::StrCat(tensor, "_uncut"));
     graph_.SetOutput(producer, output, before);
     const std::string name = graph_.UniqueNodeName(absl::StrCat(tensor, "_Clip"));
@@ -361,11 +382,17 @@ class Importer {
       SetFloatAttribute(clip, "max", cut.high);
       return;
     }
-    const std::string low = graph_.UniqueTensorName(absl::StrCat(tensor, "_min"));
-    const std::string high = graph_.UniqueTensorName(absl::StrCat(tensor, "_max"));
+    AddBounds(graph_.AddNode("Clip", name, {before}, {tensor}), cut);
+  }
+
+  void AddBounds(onnx::NodeProto* clip, const Cut& cut) {
+    const std::string low = graph_.UniqueTensorName(absl::StrCat(clip->output(0), "_min"));
+    const std::string high = graph_.UniqueTensorName(absl::StrCat(clip->output(0), "_max"));
     graph_.AddInitializer(FloatProto(low, {}, {cut.low}));
     graph_.AddInitializer(FloatProto(high, {}, {cut.high}));
-    graph_.AddNode("Clip", name, {before, low, high}, {tensor});
+    clip->add_input(low);
+    clip->add_input(high);
+    graph_.Invalidate();
   }
 
   void ReplaceInitializers() {

@@ -15,6 +15,8 @@ struct ImportedActivation {
   int32_t zero_point = 0;
   // 8 or 16.
   int bits = 8;
+  // Of a constant, which may be an operand like any other.
+  bool is_constant = false;
 };
 
 // real = value * scale of the channel, with zero point 0.

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "compiler/ir/tensor_proto.h"
 
@@ -31,9 +31,70 @@ bool AreEqual(const ImportedActivation& a, const ImportedActivation& b) {
   return a.scale == b.scale && a.zero_point == b.zero_point && a.bits == b.bits;
 }
 
-float Width(const ImportedActivation& activation) {
-  return activation.scale * (activation.bits == 16 ? 65535.0F : 255.0F);
-}
+// Divides a group whose tensors have several scales.
+class GroupSplitter {
+ public:
+  GroupSplitter(const ImportedQuantization& imported, Graph& graph, const ActivationGroup& group)
+      : imported_(imported), graph_(graph), group_(group) {}
+
+  // One group for each scale, in the order of the tensors.
+  std::vector<ActivationGroup> Split() {
+    for (const std::string& name : group_.tensors) AssignByScale(name);
+    for (const std::string& name : group_.constants) AssignByScale(name);
+    if (scales_.empty()) return {group_};
+    if (scales_.size() > 1) {
+      // Tensors without a scale are as those they got their values from, or else as those they pass them on to.
+      for (size_t round = 0; round < group_.tensors.size() && AssignByNeighbours(); ++round) continue;
+    }
+    std::vector<ActivationGroup> groups(scales_.size());
+    for (size_t i = 0; i < groups.size(); ++i) groups[i].bits = std::max(group_.bits, scales_[i]->bits);
+    for (const std::string& name : group_.tensors) groups[Of(name)].tensors.push_back(name);
+    for (const std::string& name : group_.constants) groups[Of(name)].constants.push_back(name);
+    return groups;
+  }
+
+ private:
+  void AssignByScale(const std::string& name) {
+    const auto found = imported_.activations.find(name);
+    if (found == imported_.activations.end()) return;
+    const auto known = std::find_if(scales_.begin(), scales_.end(),
+                                    [&](const ImportedActivation* scale) { return AreEqual(*scale, found->second); });
+    assigned_[name] = static_cast<size_t>(known - scales_.begin());
+    if (known == scales_.end()) scales_.push_back(&found->second);
+  }
+
+  bool AssignByNeighbours() {
+    bool has_changed = false;
+    for (const std::string& name : group_.tensors) {
+      if (assigned_.contains(name)) continue;
+      std::vector<std::string> neighbours;
+      if (const onnx::NodeProto* producer = graph_.Producer(name)) {
+        neighbours.assign(producer->input().begin(), producer->input().end());
+      }
+      for (const onnx::NodeProto* reader : graph_.Consumers(name)) {
+        neighbours.insert(neighbours.end(), reader->output().begin(), reader->output().end());
+      }
+      for (const std::string& neighbour : neighbours) {
+        const auto found = assigned_.find(neighbour);
+        if (found == assigned_.end() || assigned_.contains(name)) continue;
+        assigned_[name] = found->second;
+        has_changed = true;
+      }
+    }
+    return has_changed;
+  }
+
+  size_t Of(const std::string& name) const {
+    const auto found = assigned_.find(name);
+    return found == assigned_.end() ? 0 : found->second;
+  }
+
+  const ImportedQuantization& imported_;
+  Graph& graph_;
+  const ActivationGroup& group_;
+  std::vector<const ImportedActivation*> scales_;
+  std::unordered_map<std::string, size_t> assigned_;
+};
 
 // The factor by which the channel's weights are their imported integers times its scale; nothing if there is none.
 std::optional<double> FactorOf(absl::Span<const float> weights, const ImportedWeights& imported, float scale,
@@ -117,33 +178,20 @@ class Taker {
     std::vector<std::string> names = group.tensors;
     names.insert(names.end(), group.constants.begin(), group.constants.end());
     if (names.empty()) return;
-    const ImportedActivation* widest = nullptr;
-    bool is_conflict = false;
-    bool has_other_bits = false;
-    std::vector<std::string> with_scales;
+    const ImportedActivation* given = nullptr;
     for (const std::string& name : names) {
       const auto found = imported_.activations.find(name);
       if (found == imported_.activations.end()) continue;
       used_.insert(name);
-      if (found->second.bits != group.bits) {
-        has_other_bits = true;
-        continue;
-      }
-      with_scales.push_back(absl::StrCat(name, " (scale ", found->second.scale, ")"));
-      is_conflict = is_conflict || (widest != nullptr && !AreEqual(*widest, found->second));
-      if (widest == nullptr || Width(found->second) > Width(*widest)) widest = &found->second;
+      if (given == nullptr) given = &found->second;
     }
-    if (widest == nullptr) {
-      (has_other_bits ? other_bits_ : completed_).push_back(names.front());
+    if (given == nullptr || given->bits != group.bits) {
+      (given == nullptr ? completed_ : other_bits_).push_back(names.front());
       return;
     }
-    quantization_.activations[index].scale = widest->scale;
-    quantization_.activations[index].zero_point = widest->zero_point;
+    quantization_.activations[index].scale = given->scale;
+    quantization_.activations[index].zero_point = given->zero_point;
     ++taken_groups_;
-    if (!is_conflict) return;
-    notes_.push_back(absl::StrCat(kPrefix, absl::StrJoin(with_scales, ", "),
-                                  " must have one scale, because values move between them; all have ", widest->scale,
-                                  " now, the widest"));
   }
 
   absl::Status TakeWeights(size_t index) {
@@ -163,6 +211,7 @@ class Taker {
       return absl::OkStatus();
     }
     quantization.weights = *std::move(fitted);
+    quantization.bias.clear();
     if (!linear.form.bias.empty()) {
       ASSIGN_OR_RETURN(quantization.bias, FloatValues(*graph_.Initializer(linear.form.bias)));
     }
@@ -173,11 +222,9 @@ class Taker {
   void NoteUnused() {
     std::vector<std::string> unused;
     for (const auto& [name, activation] : imported_.activations) {
-      if (graph_.Initializer(name) == nullptr && !used_.contains(name)) unused.push_back(name);
+      if (!activation.is_constant && !used_.contains(name)) unused.push_back(name);
     }
-    Note(unused,
-         "has a scale that is not needed: nothing is quantized between an operator and its activation, nor "
-         "where operators were joined");
+    Note(unused, "has a scale that is not needed: it is not quantized itself, as where an activation follows at once");
   }
 
   const ImportedQuantization& imported_;
@@ -195,16 +242,31 @@ class Taker {
 
 }  // namespace
 
-BitsOfNode BitsOfImported(const ImportedQuantization& imported, BitsOfNode configured) {
-  return [&imported, configured = std::move(configured)](const onnx::NodeProto& node) {
-    const v1::LayerBits bits = configured ? configured(node) : v1::LAYER_BITS_UNSPECIFIED;
-    if (bits != v1::LAYER_BITS_UNSPECIFIED) return bits;
-    for (const std::string& output : node.output()) {
-      const auto found = imported.activations.find(output);
-      if (found != imported.activations.end() && found->second.bits == 16) return v1::LAYER_BITS_16;
+void FitPlan(const ImportedQuantization& imported, Graph& graph, QuantizationPlan& plan,
+             std::vector<std::string>& notes) {
+  const size_t num_groups = plan.groups.size();
+  for (size_t i = 0; i < num_groups; ++i) {
+    std::vector<ActivationGroup> groups = GroupSplitter(imported, graph, plan.groups[i]).Split();
+    plan.groups[i] = groups.front();
+    if (groups.size() == 1) continue;
+    std::vector<std::string> firsts;
+    firsts.reserve(groups.size());
+    for (const ActivationGroup& group : groups) {
+      firsts.push_back(group.tensors.empty() ? group.constants.front() : group.tensors.front());
     }
-    return v1::LAYER_BITS_UNSPECIFIED;
-  };
+    notes.push_back(absl::StrCat(kPrefix, List(firsts), " have different scales although values only move between ",
+                                 "them; each keeps its own, so the operators in between have to round anew"));
+    plan.groups.insert(plan.groups.end(), groups.begin() + 1, groups.end());
+  }
+  std::unordered_map<std::string, int> group_of;
+  for (size_t i = 0; i < plan.groups.size(); ++i) {
+    for (const std::string& tensor : plan.groups[i].tensors) group_of[tensor] = static_cast<int>(i);
+    for (const std::string& constant : plan.groups[i].constants) group_of[constant] = static_cast<int>(i);
+  }
+  for (LinearNode& linear : plan.linear_nodes) {
+    const auto found = group_of.find(linear.node->input(0));
+    if (found != group_of.end()) linear.input_group = found->second;
+  }
 }
 
 absl::Status TakeImported(const ImportedQuantization& imported, const QuantizationPlan& plan, Graph& graph,

@@ -18,13 +18,10 @@ namespace {
 using ::joinery::testing::IsOk;
 using ::joinery::testing::StatusIs;
 using ::testing::AllOf;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
-using ::testing::Not;
-using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 struct Result {
@@ -130,6 +127,8 @@ TEST(ImportQuantizationTest, KnowsWeightsBehindATranspose) {
   EXPECT_THAT(weights.shape, ElementsAre(3, 2));
   EXPECT_THAT(weights.values, ElementsAre(1, 4, 2, 5, 3, 6));
   EXPECT_EQ(weights.axis, 1);
+  EXPECT_EQ(ToText(result.graph.model()), Text(R"(g (float[1,3] x) => (float[1,2] y)
+      <float[3,2] t = {0.5, 4, 1, 5, 1.5, 6}> { y = MatMul(x, t) })"));
 }
 
 TEST(ImportQuantizationTest, TransposesWeightsOfManyDimensions) {
@@ -164,6 +163,16 @@ TEST(ImportQuantizationTest, AReducedRangeIsCutOffInTheFloatGraph) {
   EXPECT_EQ(ToText(result.graph.model()), Text(R"(g (float[2] x) => (float[2] y)
       <float t_min = {-5}, float t_max = {58.5}> { t_uncut = Tanh(x)  [t_Clip] t = Clip(t_uncut, t_min, t_max)  y = Tanh(t) })"));
   EXPECT_EQ(result.quantization.activations.at("t").zero_point, 10);
+}
+
+TEST(ImportQuantizationTest, AReluTakesOverTheCut) {
+  const Result result = Import(R"(g (float[2] x) => (float[2] y)
+      <float s = {0.5}, uint8 z = {0}, uint8 high = {127}> {
+        t = Relu(x)
+        q = QuantizeLinear(t, s, z)  k = Clip(q, , high)  d = DequantizeLinear(k, s, z)
+        y = Tanh(d) })");
+  EXPECT_EQ(ToText(result.graph.model()), Text(R"(g (float[2] x) => (float[2] y)
+      <float t_min = {0}, float t_max = {63.5}> { t = Clip(x, t_min, t_max)  y = Tanh(t) })"));
 }
 
 TEST(ImportQuantizationTest, ReadersThatDisagreeAreNoted) {

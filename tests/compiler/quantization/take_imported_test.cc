@@ -20,11 +20,10 @@ namespace {
 using ::joinery::testing::IsOk;
 using ::testing::AllOf;
 using ::testing::Contains;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::FloatEq;
 using ::testing::HasSubstr;
-using ::testing::Not;
+using ::testing::IsEmpty;
 
 // What calibration would have found.
 constexpr float kFoundScale = 77;
@@ -55,7 +54,8 @@ Result Take(const std::string& text, int opset = 13, v1::LayerBits bits = v1::LA
   }
   Result result;
   const auto configured = [bits](const onnx::NodeProto& /*node*/) { return bits; };
-  result.plan = PlanQuantization(graph, {}, BitsOfImported(imported->quantization, configured));
+  result.plan = PlanQuantization(graph, {}, configured);
+  FitPlan(imported->quantization, graph, result.plan, result.notes);
   result.quantization.activations.resize(result.plan.groups.size(), {kFoundScale, 0});
   for (const LinearNode& linear : result.plan.linear_nodes) {
     const absl::StatusOr<std::vector<float>> weights = FloatValues(*graph.Initializer(linear.form.weights));
@@ -91,6 +91,7 @@ TEST(TakeImportedTest, OneScaleForAllBecomesOneForEachChannel) {
         d = DequantizeLinear(w, s)  y = MatMul(x, d) })");
   EXPECT_THAT(result.quantization.linear[0].weights.values, ElementsAre(1, 2, 3, 4));
   EXPECT_THAT(result.quantization.linear[0].weights.scales, ElementsAre(0.25F, 0.25F));
+  EXPECT_THAT(result.quantization.linear[0].bias, IsEmpty());
 }
 
 TEST(TakeImportedTest, ScalesAlongAnotherDimensionAreNotKept) {
@@ -111,18 +112,24 @@ TEST(TakeImportedTest, AFactorOfAChannelGoesIntoItsScale) {
   EXPECT_THAT(result.quantization.linear[0].weights.scales, ElementsAre(0.5F, FloatEq(0.1F), 1));
 }
 
-TEST(TakeImportedTest, OfScalesThatMustBeOneTheWidestIsTaken) {
+TEST(TakeImportedTest, ScalesOfTensorsThatWouldShareOneAreAllKept) {
   const Result result = Take(R"(g (float[1,1,2,2] x) => (float[1,1,1,1] y)
-      <float a = {0.5}, uint8 az = {3}, float b = {0.75}, uint8 bz = {5}> {
+      <float a = {0.5}, uint8 az = {3}, float b = {0.75}, uint8 bz = {5}, int8[1,1,1,1] w = {3}> {
         q = QuantizeLinear(x, a, az)  d = DequantizeLinear(q, a, az)
         t = Tanh(d)
         r = QuantizeLinear(t, a, az)  e = DequantizeLinear(r, a, az)
-        m = MaxPool <kernel_shape = [2,2]> (e)
-        s = QuantizeLinear(m, b, bz)  y = DequantizeLinear(s, b, bz) })");
-  EXPECT_EQ(result.OfTensor("x").scale, 0.5F);
-  EXPECT_EQ(result.OfTensor("t").scale, 0.75F);
-  EXPECT_EQ(result.OfTensor("t").zero_point, 5);
-  EXPECT_THAT(result.notes, Contains(AllOf(HasSubstr("t (scale 0.5), y (scale 0.75)"), HasSubstr("one scale"))));
+        u = Transpose <perm = [0,1,3,2]> (e)
+        m = MaxPool <kernel_shape = [2,2]> (u)
+        s = QuantizeLinear(m, b, bz)  f = DequantizeLinear(s, b, bz)
+        v = DequantizeLinear(w, a)
+        y = Conv(f, v) })");
+  EXPECT_EQ(result.OfTensor("t").scale, 0.5F);
+  EXPECT_EQ(result.OfTensor("u").scale, 0.5F);
+  EXPECT_EQ(result.OfTensor("m").scale, 0.75F);
+  EXPECT_EQ(result.OfTensor("m").zero_point, 5);
+  const int input_group = result.plan.linear_nodes[0].input_group;
+  EXPECT_THAT(result.plan.groups[static_cast<size_t>(input_group)].tensors, ElementsAre("m"));
+  EXPECT_THAT(result.notes, Contains(AllOf(HasSubstr("\"t\", \"m\""), HasSubstr("different scales"))));
 }
 
 constexpr char kWide[] = R"(g (float[1,2] x) => (float[1,2] y) <float s = {0.5}, uint16 z = {300}> {
@@ -137,9 +144,11 @@ TEST(TakeImportedTest, WideScalesMakeTheirOperatorsWide) {
   EXPECT_EQ(result.OfTensor("y").zero_point, 300);
 }
 
-TEST(TakeImportedTest, TheConfigurationDecidesAboutBits) {
-  const Result result = Take(kWide, 21, v1::LAYER_BITS_8);
-  EXPECT_EQ(result.OfTensor("y").scale, kFoundScale);
+TEST(TakeImportedTest, TheConfigurationMayAskForMoreBits) {
+  const Result result = Take(R"(g (float[1,2] x) => (float[1,2] y) <float s = {0.5}, uint8 z = {3}> {
+        q = QuantizeLinear(x, s, z)  d = DequantizeLinear(q, s, z)  y = Tanh(d) })",
+                             21, v1::LAYER_BITS_16);
+  EXPECT_EQ(result.OfTensor("x").scale, kFoundScale);
   EXPECT_THAT(result.notes, Contains(HasSubstr("other bits")));
 }
 
