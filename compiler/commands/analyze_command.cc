@@ -17,7 +17,7 @@
 #include "compiler/calibration/feed_source.h"
 #include "compiler/commands/commands.h"
 #include "compiler/commands/exit_code.h"
-#include "compiler/configuration/pulsar_prototxt.h"
+#include "compiler/configuration/configuration.h"
 #include "compiler/evaluation/advice.h"
 #include "compiler/evaluation/compare_models.h"
 #include "compiler/evaluation/html_report.h"
@@ -56,17 +56,17 @@ struct Models {
 
 absl::StatusOr<v1::BuildConfiguration> Configure(const AnalyzeOptions& options, const Graph& reference,
                                                  Graph& typed_reference) {
-  v1::pulsar::PulsarConfiguration configuration;
+  Configuration configuration;
   if (!options.configuration_path.empty()) {
     ASSIGN_OR_RETURN(const std::string text, base::ReadFile(options.configuration_path, kLargestConfiguration));
-    ASSIGN_OR_RETURN(configuration, ParsePulsarPrototxt(text, options.configuration_path));
+    ASSIGN_OR_RETURN(configuration, ParseConfiguration(text, options.configuration_path));
   }
   std::vector<ModelInput> inputs;
   for (const onnx::ValueInfoProto* input : reference.Inputs()) {
     inputs.push_back(
         {input->name(), typed_reference.ElementType(input->name()), *typed_reference.Shape(input->name())});
   }
-  ASSIGN_OR_RETURN(Translation translation, TranslatePulsar(configuration, inputs));
+  ASSIGN_OR_RETURN(Translation translation, TranslateConfiguration(configuration, inputs));
   for (const std::string& warning : translation.warnings) std::cerr << "warning: " << warning << "\n";
   return std::move(translation.configuration);
 }
