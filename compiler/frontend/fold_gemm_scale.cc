@@ -1,6 +1,8 @@
 #include "compiler/frontend/fold_gemm_scale.h"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "compiler/frontend/weight_editor.h"
@@ -24,6 +26,23 @@ absl::StatusOr<int> FoldAttribute(Graph& graph, WeightEditor& editor, onnx::Node
   return 1;
 }
 
+// Gives a constant bias of one value, or of a row among more dimensions, one value for each column.
+absl::StatusOr<int> SpreadBias(Graph& graph, WeightEditor& editor, onnx::NodeProto* node) {
+  const auto shape = graph.Shape(node->output(0));
+  const onnx::TensorProto* bias = node->input_size() < 3 ? nullptr : graph.Initializer(node->input(2));
+  if (!shape.has_value() || shape->size() != 2 || bias == nullptr || bias->data_type() != onnx::TensorProto::FLOAT) {
+    return 0;
+  }
+  const int64_t columns = shape->back();
+  ASSIGN_OR_RETURN(std::vector<float> values, FloatValues(*bias));
+  const bool is_row = bias->dims_size() > 0 && bias->dims(bias->dims_size() - 1) == columns &&
+                      static_cast<int64_t>(values.size()) == columns;
+  if ((bias->dims_size() == 1 && is_row) || (values.size() != 1 && !is_row)) return 0;
+  if (values.size() == 1) values.resize(static_cast<size_t>(columns), values.front());
+  editor.Replace(node, 2, {columns}, values, node->output(0) + "_bias");
+  return 1;
+}
+
 }  // namespace
 
 absl::StatusOr<int> FoldGemmScale::Run(Graph& graph) const {
@@ -32,7 +51,11 @@ absl::StatusOr<int> FoldGemmScale::Run(Graph& graph) const {
   for (onnx::NodeProto* node : graph.nodes()) {
     if (node->op_type() != "Gemm") continue;
     ASSIGN_OR_RETURN(const int weights, FoldAttribute(graph, editor, node, 1, "alpha"));
-    ASSIGN_OR_RETURN(const int bias, FoldAttribute(graph, editor, node, 2, "beta"));
+    ASSIGN_OR_RETURN(int bias, FoldAttribute(graph, editor, node, 2, "beta"));
+    // At most one new value for each input in a run; the next one does the rest.
+    if (bias == 0) {
+      ASSIGN_OR_RETURN(bias, SpreadBias(graph, editor, node));
+    }
     rewrites += weights + bias;
   }
   editor.Apply();

@@ -1,5 +1,5 @@
 // Gemm: alpha A B + beta C  =>  A B' + C' with B' = alpha B and C' = beta C, where B and C are float32 constants.
-// Weights that others read too are copied first.
+// A constant C of one value or of shape [1, N] becomes one of shape [N]. Weights that others read too are copied first.
 #pragma once
 
 #include "compiler/pass.h"

@@ -276,6 +276,18 @@ std::vector<Case> FuseGemmAndPadCases() {
        "g (float[1,2] x) => (float[1,2] y) <float[2,2] w = {2, 4, 6, 8}, float[2] b = {3, 6}> "
        "{ y = Gemm<alpha = 1.0, beta = 1.0>(x, w, b) }",
        2},
+      {"GemmBiasOfOneValue", gemm,
+       "g (float[2,2] x) => (float[2,2] y) <float[2,2] w = {1, 2, 3, 4}, float b = {5}> { y = Gemm(x, w, b) }",
+       "g (float[2,2] x) => (float[2,2] y) <float[2,2] w = {1, 2, 3, 4}, float[2] b = {5, 5}> { y = Gemm(x, w, b) }",
+       1},
+      {"GemmBiasOfARow", gemm,
+       "g (float[2,2] x) => (float[2,2] y) <float[2,2] w = {1, 2, 3, 4}, float[1,2] b = {5, 6}> { y = Gemm(x, w, b) }",
+       "g (float[2,2] x) => (float[2,2] y) <float[2,2] w = {1, 2, 3, 4}, float[2] b = {5, 6}> { y = Gemm(x, w, b) }",
+       1},
+      {"GemmBiasOfAColumnStays", gemm,
+       "g (float[2,3] x) => (float[2,2] y) <float[3,2] w = {1, 2, 3, 4, 5, 6}, float[2,1] b = {5, 6}> "
+       "{ y = Gemm(x, w, b) }",
+       "", 0},
       {"GemmOfInputsStays", gemm, "g (float[1,2] x, float[2,2] w) => (float[1,2] y) { y = Gemm<alpha = 2.0>(x, w) }",
        "", 0},
       {"SharedGemmWeights", gemm,
