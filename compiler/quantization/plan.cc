@@ -423,8 +423,11 @@ class Planner {
     }
     for (const Candidate& candidate : candidates_) {
       if (!IsMover(candidate)) continue;
-      const bool are_made = std::all_of(candidate.inputs.begin(), candidate.inputs.end(),
-                                        [&](int tensor) { return is_made[At(tensor)]; });
+      // Constants are no obstacle.
+      const bool are_made = AnyOf(candidate.inputs, is_made) &&
+                            std::all_of(candidate.inputs.begin(), candidate.inputs.end(), [&](int tensor) {
+                              return is_made[At(tensor)] || graph_.Initializer(names_[At(tensor)]) != nullptr;
+                            });
       for (const int tensor : candidate.outputs) is_made[At(tensor)] = are_made;
     }
     for (auto candidate = candidates_.rbegin(); candidate != candidates_.rend(); ++candidate) {
@@ -437,6 +440,7 @@ class Planner {
         // All outputs of a Split are alike.
         candidate.moves_quantized = AnyOf(candidate.outputs, is_needed) || AnyOf(candidate.outputs, is_made);
         if (candidate.moves_quantized) {
+          for (const int tensor : candidate.inputs) is_quantized_[At(tensor)] = true;
           for (const int tensor : candidate.outputs) is_quantized_[At(tensor)] = true;
         }
       } else if (candidate.is_merged) {

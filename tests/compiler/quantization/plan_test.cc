@@ -113,6 +113,15 @@ TEST(PlanTest, WhatOnlyFloatOperatorsReadIsMovedAsItIs) {
   EXPECT_THAT(GroupsOf(PlanQuantization(graph, {})), ElementsAre(ElementsAre("a"), ElementsAre("y")));
 }
 
+TEST(PlanTest, AConstantIsPutBesideQuantizedValues) {
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,4] z)
+      <float[2,2] w = {1,0,0,1}, float[1,2] c = {1,2}> { a = Gemm(x, w)  z = Concat <axis = 1> (a, c) })");
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  ASSERT_EQ(plan.groups.size(), 2);
+  EXPECT_THAT(plan.groups[1].tensors, ElementsAre("a", "z"));
+  EXPECT_THAT(plan.groups[1].constants, ElementsAre("c"));
+}
+
 // Box decoding: offsets times sizes plus positions, next to scores.
 TEST(PlanTest, TheDecodingOfResultsStaysFloat) {
   Graph graph = Infer(R"(g (float[1,2,1,2] x) => (float[1,6,1,2] z)
