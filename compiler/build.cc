@@ -160,6 +160,15 @@ class Builder {
         AttachPreprocessing(*graph_, manifest().configuration());
     if (!added.ok()) return Reason(added.status(), v1::FAILURE_REASON_INVALID_CONFIG);
     preprocessing_ = *std::move(added);
+    // The scale that the model brings along for an input is one of its preprocessed values.
+    for (const v1::InputConfiguration& input : manifest().configuration().inputs()) {
+      const std::string preprocessed = PreprocessedName(input.name());
+      if (graph_->Producer(preprocessed) == nullptr) continue;
+      auto activation = imported_.activations.extract(input.name());
+      if (activation.empty()) continue;
+      activation.key() = preprocessed;
+      imported_.activations.insert(std::move(activation));
+    }
     RETURN_IF_ERROR(OpenCalibrationSet());
     RETURN_IF_ERROR(VerifySimplified(simplified));
     original_.Clear();
