@@ -99,7 +99,9 @@ absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments) {
   const absl::StatusOr<std::string> text = base::ReadFile(arguments.config, kMaxConfigurationSize);
   if (!text.ok()) return LocalIo(text.status());
   // Parsed in any case: a mistake in it is better told now than after the upload.
-  ASSIGN_OR_RETURN(const compiler::Configuration configuration, compiler::ParseConfiguration(*text, arguments.config));
+  ASSIGN_OR_RETURN(compiler::Configuration configuration, compiler::ParseConfiguration(*text, arguments.config));
+  const compiler::Configuration written = configuration;
+  RETURN_IF_ERROR(compiler::ApplyOverrides(arguments.quantization, configuration));
   std::string calibration = arguments.calibration;
   if (calibration.empty()) {
     ASSIGN_OR_RETURN(calibration, CalibrationPathOf(configuration, arguments.config));
@@ -107,7 +109,9 @@ absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments) {
   BuildInputs inputs;
   inputs.model = std::make_unique<FileSource>(arguments.model);
   ASSIGN_OR_RETURN(inputs.calibration, OpenCalibration(calibration));
-  inputs.spec.set_configuration(*text);
+  // The text itself, with its comments, unless an option changes it.
+  const bool is_changed = compiler::WriteConfiguration(configuration) != compiler::WriteConfiguration(written);
+  inputs.spec.set_configuration(is_changed ? compiler::WriteConfiguration(configuration) : *text);
   for (const std::string& shape : arguments.input_shapes) inputs.spec.add_input_shapes(shape);
   inputs.spec.set_model_name(BaseName(arguments.model));
   inputs.spec.set_calibration_name(BaseName(calibration));

@@ -10,6 +10,7 @@
 #include "client/blob_source.h"
 #include "client/progress.h"
 #include "client/session.h"
+#include "compiler/configuration/configuration.h"
 
 namespace joinery::client {
 
@@ -19,6 +20,8 @@ struct BuildArguments {
   std::string config;
   std::string calibration;  // A folder or a .tar; empty: what the configuration says.
   std::vector<std::string> input_shapes;
+  // What of the algorithms the command line says; it beats the configuration.
+  compiler::QuantizationOverrides quantization;
 };
 
 struct BuildInputs {
@@ -35,8 +38,9 @@ absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments);
 absl::Status UploadBuildInputs(BuildInputs& inputs, Session& session, const Interruption& interruption,
                                ProgressDisplay& progress);
 
-// What the path in `text`, a configuration read from the file `path`, means for calibration: relative paths begin at the
-// configuration's folder, those of `pulsar2 build` at the current one where something is there. kInvalidArgument if it cannot be parsed or names no calibration set.
+// What the path in `text`, a configuration read from the file `path`, means for calibration: relative paths begin at
+// the configuration's folder, those of `pulsar2 build` at the current one where something is there. kInvalidArgument if
+// it cannot be parsed or names no calibration set.
 absl::StatusOr<std::string> CalibrationPath(const std::string& text, const std::string& path);
 
 }  // namespace joinery::client

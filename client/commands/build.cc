@@ -50,6 +50,7 @@ void AddBuild(CLI::App& parent, Command* command) {
       "Examples:\n"
       "  joinery build mobilenetv2.onnx --config config_mobilenetv2.prototxt\n"
       "  joinery build model.onnx --config c.prototxt --calibration photos/ -o model.joint --report report.json\n"
+      "  joinery build model.onnx --config pulsar2.json --preset accurate --layer-bits 'Conv_0=16'\n"
       "  joinery build dynamic.onnx --config c.prototxt --input-shape data:1x3x224x224\n"
       "\n"
       "Ctrl-C stops the waiting, not the job. Next: joinery jobs logs @last");

@@ -5,6 +5,33 @@
 #include "client/job_reference.h"
 
 namespace joinery::client {
+namespace {
+
+// Those of `joineryc build` by the same names.
+void AddQuantizationOptions(CLI::App& command, compiler::QuantizationOverrides& overrides) {
+  command.add_option("--preset", overrides.preset, "How much time exactness is worth: fast, balanced, accurate")
+      ->type_name("NAME");
+  command
+      .add_option("--calibration-method", overrides.calibration_method,
+                  "How ranges are chosen: min_max, mse, moving_average, percentile, entropy")
+      ->type_name("NAME");
+  command
+      .add_option("--target-cosine", overrides.target_cosine,
+                  "Give layers 16 bits until every output has this cosine, such as 0.998")
+      ->type_name("X");
+  command
+      .add_option("--target-sqnr", overrides.target_sqnr_db,
+                  "Give layers 16 bits until every output has this SQNR in dB, such as 22")
+      ->type_name("DB");
+  command
+      .add_option("--layer-bits", overrides.layer_bits,
+                  "Format of the layers whose whole name matches, such as 'Conv_.*=16'; may be repeated")
+      ->type_name("PATTERN=8|16|float")
+      ->expected(1)
+      ->allow_extra_args(false);
+}
+
+}  // namespace
 
 void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
   command.add_option("MODEL", arguments.model, "The float model, an ONNX file")->required();
@@ -21,6 +48,7 @@ void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
       ->type_name("NAME:DIMS")
       ->expected(1)
       ->allow_extra_args(false);
+  AddQuantizationOptions(command, arguments.quantization);
 }
 
 absl::StatusOr<v1::Job> SubmitBuild(Invocation& invocation, const BuildArguments& arguments) {

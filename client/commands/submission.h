@@ -9,7 +9,7 @@
 
 namespace joinery::client {
 
-// MODEL, --config, --calibration and --input-shape. `arguments` must outlive `command`.
+// MODEL, --config, --calibration, --input-shape and the options of quantization. `arguments` must outlive `command`.
 void AddBuildArguments(CLI::App& command, BuildArguments& arguments);
 
 // Uploads what is missing, submits the job and remembers it as @last.

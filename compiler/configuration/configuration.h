@@ -62,4 +62,7 @@ struct QuantizationOverrides {
 // `configuration` is as it was.
 absl::Status ApplyOverrides(const QuantizationOverrides& overrides, Configuration& configuration);
 
+// Text that parses to `configuration` under any name: prototxt or JSON.
+std::string WriteConfiguration(const Configuration& configuration);
+
 }  // namespace joinery::compiler

@@ -1,3 +1,7 @@
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/ascii.h"
@@ -142,6 +146,20 @@ absl::StatusOr<Configuration> ParseConfiguration(absl::string_view text, absl::s
 absl::StatusOr<ConfiguredFiles> FilesOf(const Configuration& source) {
   if (const auto* pulsar = std::get_if<PulsarConfiguration>(&source)) return FilesOfPulsar(*pulsar);
   return FilesOfPulsar2(std::get<BuildConfig>(source));
+}
+
+std::string WriteConfiguration(const Configuration& configuration) {
+  std::string text;
+  if (const auto* pulsar = std::get_if<PulsarConfiguration>(&configuration)) {
+    google::protobuf::TextFormat::PrintToString(*pulsar, &text);
+    return text;
+  }
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  // Fails only for types this schema does not have.
+  const auto status = google::protobuf::util::MessageToJsonString(std::get<BuildConfig>(configuration), &text, options);
+  return status.ok() ? text : "";
 }
 
 void SetFiles(const ConfiguredFiles& files, Configuration& configuration) {

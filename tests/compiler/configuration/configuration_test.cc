@@ -116,6 +116,17 @@ INSTANTIATE_TEST_SUITE_P(, BadYamlTest,
                          }),
                          [](const auto& test) { return test.param.name; });
 
+TEST(WriteConfigurationTest, ParsesToTheSameUnderAnyName) {
+  for (const char* text : {kGuide, "", "{}", R"({"npu_mode": "NPU1", "quant": {"check": 1, "calibration_method": "KL"},
+                                                 "input_processors": [{"mean": [0.485], "src_layout": "NHWC"}]})"}) {
+    ASSERT_OK_AND_ASSIGN(const Configuration configuration, ParseConfiguration(text, "a"));
+    const std::string written = WriteConfiguration(configuration);
+    ASSERT_OK_AND_ASSIGN(const Configuration again, ParseConfiguration(written, "config.prototxt"));
+    EXPECT_EQ(again.index(), configuration.index());
+    EXPECT_EQ(WriteConfiguration(again), written);
+  }
+}
+
 TEST(FilesOfTest, BothDialectsNameTheirFiles) {
   ASSERT_OK_AND_ASSIGN(Configuration pulsar2, ParseConfiguration(R"({
       "input": "m.onnx", "output_dir": "out/", "input_shapes": "a:1x3; b:2",
