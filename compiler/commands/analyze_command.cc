@@ -84,6 +84,17 @@ absl::StatusOr<Graph> ImportFrom(const std::string& path, onnx::ModelProto model
   return std::move(imported->graph);
 }
 
+// Gives dynamic inputs the shapes that those of the same names have in `from`.
+void CopyInputTypes(const onnx::GraphProto& from, onnx::GraphProto& to) {
+  for (onnx::ValueInfoProto& input : *to.mutable_input()) {
+    for (const onnx::ValueInfoProto& known : from.input()) {
+      if (known.name() == input.name()) *input.mutable_type() = known.type();
+    }
+  }
+  // What it says of other tensors may be dynamic still.
+  to.clear_value_info();
+}
+
 absl::StatusOr<Models> LoadModels(const AnalyzeOptions& options) {
   Models models;
   ASSIGN_OR_RETURN(onnx::ModelProto quantized, LoadModel(options.quantized_path, ModelLimits()));
@@ -97,11 +108,19 @@ absl::StatusOr<Models> LoadModels(const AnalyzeOptions& options) {
                                            is_joint ? &manifest.configuration() : nullptr));
   RETURN_IF_ERROR(Simplify(graph).status());
   if (is_joint) {
+    if (manifest.configuration().quantization().cross_layer_equalization()) {
+      std::cerr << "warning: " << options.quantized_path
+                << " was built with cross-layer equalization: figures of tensors whose channels it rescaled are of no "
+                   "use; those in its manifest (joineryc info --json) are right\n";
+    }
     models.quantized = std::move(quantized);
   } else {
     ASSIGN_OR_RETURN(*manifest.mutable_configuration(), Configure(options, graph, graph));
-    ASSIGN_OR_RETURN(Graph other, ImportFrom(options.quantized_path, std::move(quantized), &manifest.configuration()));
+    // Not imported: that would take its quantization out.
+    CopyInputTypes(graph.proto(), *quantized.mutable_graph());
+    Graph other(std::move(quantized));
     RETURN_IF_ERROR(AttachPreprocessing(other, manifest.configuration()).status());
+    RETURN_IF_ERROR(other.SortTopologically());
     models.quantized = std::move(other).TakeModel();
   }
   RETURN_IF_ERROR(AttachPreprocessing(graph, manifest.configuration()).status());
