@@ -13,7 +13,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/status.h"
+#include "compiler/frontend/add_cuts.h"
 #include "compiler/frontend/graph_edits.h"
+#include "compiler/frontend/import_notes.h"
+#include "compiler/frontend/import_weights.h"
 #include "compiler/frontend/quantization_form.h"
 #include "compiler/ir/tensor_proto.h"
 
@@ -22,106 +25,12 @@ namespace {
 
 constexpr char kContribDomain[] = "com.microsoft";
 
-// From here on Clip has its bounds as inputs.
-constexpr int64_t kOpsetOfClipBounds = 11;
-
-void SetFloatAttribute(onnx::NodeProto* node, const std::string& name, float value) {
-  onnx::AttributeProto* attribute = node->add_attribute();
-  attribute->set_name(name);
-  attribute->set_type(onnx::AttributeProto::FLOAT);
-  attribute->set_f(value);
-}
-
-// How often something was noted, and of what first.
-class Tally {
- public:
-  void Add(const std::string& what, const std::string& of) {
-    for (Entry& entry : entries_) {
-      if (entry.what != what) continue;
-      ++entry.count;
-      return;
-    }
-    entries_.push_back({what, of, 1});
-  }
-
-  std::vector<std::string> Lines() const {
-    std::vector<std::string> lines;
-    for (const Entry& entry : entries_) {
-      const std::string others = entry.count > 1 ? absl::StrCat(" and ", entry.count - 1, " more") : "";
-      lines.push_back(absl::StrCat("the model's own quantization: \"", entry.of, "\"", others, ": ", entry.what));
-    }
-    return lines;
-  }
-
- private:
-  struct Entry {
-    std::string what;
-    std::string of;
-    int count;
-  };
-  std::vector<Entry> entries_;
-};
-
 // The same numbers as unsigned ones; nothing for types that no activation has.
 std::optional<ImportedActivation> AsActivation(const QuantizationForm& form) {
   const std::optional<NumberLimits> limits = LimitsOf(form.element_type);
   if (!limits.has_value() || form.scales.size() != 1) return std::nullopt;
   const int bits = limits->largest - limits->least > std::numeric_limits<uint8_t>::max() ? 16 : 8;
   return ImportedActivation{form.scales[0], form.zero_points[0] - limits->least, bits};
-}
-
-// The same numbers with zero points 0; nothing if that takes more than 8 bits.
-std::optional<ImportedWeights> AsWeights(const QuantizationForm& form, const std::vector<int64_t>& shape,
-                                         absl::Span<const int32_t> integers, const ChannelStride& stride) {
-  if (form.element_type != onnx::TensorProto::INT8 && form.element_type != onnx::TensorProto::UINT8) {
-    return std::nullopt;
-  }
-  ImportedWeights weights{shape, {}, form.scales, form.axis};
-  if (weights.axis < 0 && form.scales.size() > 1) weights.axis += static_cast<int>(shape.size());
-  weights.values.reserve(integers.size());
-  for (size_t i = 0; i < integers.size(); ++i) {
-    const int32_t value = integers[i] - form.zero_points[i / stride.inner % stride.channels];
-    if (value < std::numeric_limits<int8_t>::min() || value > std::numeric_limits<int8_t>::max()) return std::nullopt;
-    weights.values.push_back(static_cast<int8_t>(value));
-  }
-  return weights;
-}
-
-std::vector<float> ValuesOf(const ImportedWeights& weights) {
-  const QuantizationForm form{onnx::TensorProto::INT8, weights.scales, std::vector<int32_t>(weights.scales.size(), 0),
-                              weights.axis};
-  ChannelStride stride{weights.scales.size(), 1};
-  for (size_t i = static_cast<size_t>(weights.axis) + 1; i < weights.shape.size(); ++i) {
-    stride.inner *= static_cast<size_t>(weights.shape[i]);
-  }
-  return DequantizeValues(std::vector<int32_t>(weights.values.begin(), weights.values.end()), form, stride);
-}
-
-// The weights as Transpose makes them.
-ImportedWeights Transposed(const ImportedWeights& weights, const std::vector<int64_t>& order) {
-  const size_t rank = weights.shape.size();
-  ImportedWeights transposed{std::vector<int64_t>(rank), std::vector<int8_t>(weights.values.size()), weights.scales,
-                             -1};
-  // By how much the place among the old values changes with each new dimension.
-  std::vector<size_t> strides(rank, 1);
-  for (size_t i = 0; i < rank; ++i) {
-    const auto old = static_cast<size_t>(order[i]);
-    transposed.shape[i] = weights.shape[old];
-    for (size_t j = old + 1; j < rank; ++j) strides[i] *= static_cast<size_t>(weights.shape[j]);
-    if (order[i] == weights.axis) transposed.axis = static_cast<int>(i);
-  }
-  std::vector<int64_t> place(rank, 0);
-  size_t from = 0;
-  for (int8_t& value : transposed.values) {
-    value = weights.values[from];
-    for (size_t i = rank; i-- > 0;) {
-      from += strides[i];
-      if (++place[i] < transposed.shape[i]) break;
-      from -= strides[i] * static_cast<size_t>(transposed.shape[i]);
-      place[i] = 0;
-    }
-  }
-  return transposed;
 }
 
 class Importer {
@@ -133,7 +42,7 @@ class Importer {
       if (!IsDequantize(*node)) continue;
       const absl::Status status = Import(node);
       if (absl::IsUnimplemented(status)) {
-        tally_.Add(absl::StrCat(status.message(), "; it stays as it is"), NameOf(*node));
+        notes_.Add(absl::StrCat(status.message(), "; it stays as it is"), NameOf(*node));
       } else {
         RETURN_IF_ERROR(status);
       }
@@ -141,20 +50,17 @@ class Importer {
     FollowTransposes();
     edits_.Apply(graph_);
     ReplaceInitializers();
-    AddCuts();
+    std::map<std::string, ValueCut> cuts;
+    for (const auto& [source, cut] : cut_sources_) cuts.emplace(edits_.Resolve(source), cut);
+    AddCuts(cuts, graph_);
     RETURN_IF_ERROR(graph_.SortTopologically());
     graph_.RemoveDeadNodes();
     RETURN_IF_ERROR(DropContribDomain());
-    imported_.notes = tally_.Lines();
+    imported_.notes = notes_.Lines();
     return std::move(imported_);
   }
 
  private:
-  struct Cut {
-    float low;
-    float high;
-  };
-
   static std::string NameOf(const onnx::NodeProto& node) { return node.name().empty() ? node.output(0) : node.name(); }
 
   absl::Status Import(onnx::NodeProto* dequantize) {
@@ -252,10 +158,10 @@ class Importer {
     }
     if (name != dequantize->output(0)) edits_.ReplaceUses(dequantize->output(0), name);
     edits_.Remove(dequantize);
-    if (std::optional<ImportedWeights> weights = AsWeights(form, shape, integers, stride)) {
+    if (std::optional<ImportedWeights> weights = WeightsOf(form, shape, integers, stride)) {
       imported_.weights[name] = *std::move(weights);
     } else if (form.element_type != onnx::TensorProto::INT32) {
-      tally_.Add("its numbers do not fit 8 bits with zero point 0; where it is weights, they are rounded anew", name);
+      notes_.Add("its numbers do not fit 8 bits with zero point 0; where it is weights, they are rounded anew", name);
     }
     if (std::optional<ImportedActivation> activation = AsActivation(form)) {
       activation->is_constant = true;
@@ -295,7 +201,7 @@ class Importer {
       const auto value_of = [&](int32_t number) {
         return static_cast<float>(number - form.zero_points[0]) * form.scales[0];
       };
-      cuts_.try_emplace(source, Cut{value_of(cut->least), value_of(cut->largest)});
+      cut_sources_.try_emplace(source, ValueCut{value_of(cut->least), value_of(cut->largest)});
     }
     Record(edits_.Resolve(source), *activation);
     return absl::OkStatus();
@@ -324,7 +230,7 @@ class Importer {
                    first.bits == activation.bits)) {
       return;
     }
-    tally_.Add("its readers have different scales or zero points for it; the first is taken for all", tensor);
+    notes_.Add("its readers have different scales or zero points for it; the first is taken for all", tensor);
   }
 
   void FollowTransposes() {
@@ -340,59 +246,11 @@ class Importer {
       bool is_order = static_cast<int64_t>(sorted.size()) == rank;
       for (int64_t i = 0; is_order && i < rank; ++i) is_order = sorted[static_cast<size_t>(i)] == i;
       if (!is_order || graph_.IsGraphOutput(node->output(0))) continue;
-      ImportedWeights transposed = Transposed(source->second, order);
+      ImportedWeights transposed = Transpose(source->second, order);
       edits_.AddInitializer(FloatProto(node->output(0), transposed.shape, ValuesOf(transposed)));
       edits_.Remove(node);
       imported_.weights[node->output(0)] = std::move(transposed);
     }
-  }
-
-  // What the numbers cannot say is cut off in the float graph, too.
-  void AddCuts() {
-    struct Place {
-      onnx::NodeProto* node;
-      int output;
-      Cut cut;
-    };
-    std::vector<Place> places;
-    for (const auto& [source, cut] : cuts_) {
-      const std::string tensor = edits_.Resolve(source);
-      onnx::NodeProto* producer = graph_.Producer(tensor);
-      for (int i = 0; producer != nullptr && i < producer->output_size(); ++i) {
-        if (producer->output(i) == tensor) places.push_back({producer, i, cut});
-      }
-    }
-    for (const Place& place : places) AddCut(place.node, place.output, place.cut);
-  }
-
-  void AddCut(onnx::NodeProto* producer, int output, const Cut& cut) {
-    const std::string tensor = producer->output(output);
-    if (producer->op_type() == "Relu" && cut.low >= 0 && OpsetVersion(graph_.model()) >= kOpsetOfClipBounds) {
-      // One node may do both.
-      producer->set_op_type("Clip");
-      AddBounds(producer, cut);
-      return;
-    }
-    const std::string before = graph_.UniqueTensorName(absl::StrCat(tensor, "_uncut"));
-    graph_.SetOutput(producer, output, before);
-    const std::string name = graph_.UniqueNodeName(absl::StrCat(tensor, "_Clip"));
-    if (OpsetVersion(graph_.model()) < kOpsetOfClipBounds) {
-      onnx::NodeProto* clip = graph_.AddNode("Clip", name, {before}, {tensor});
-      SetFloatAttribute(clip, "min", cut.low);
-      SetFloatAttribute(clip, "max", cut.high);
-      return;
-    }
-    AddBounds(graph_.AddNode("Clip", name, {before}, {tensor}), cut);
-  }
-
-  void AddBounds(onnx::NodeProto* clip, const Cut& cut) {
-    const std::string low = graph_.UniqueTensorName(absl::StrCat(clip->output(0), "_min"));
-    const std::string high = graph_.UniqueTensorName(absl::StrCat(clip->output(0), "_max"));
-    graph_.AddInitializer(FloatProto(low, {}, {cut.low}));
-    graph_.AddInitializer(FloatProto(high, {}, {cut.high}));
-    clip->add_input(low);
-    clip->add_input(high);
-    graph_.Invalidate();
   }
 
   void ReplaceInitializers() {
@@ -409,7 +267,7 @@ class Importer {
       if (node->domain() != kContribDomain) continue;
       return absl::UnimplementedError(
           absl::StrCat("node ", Describe(*node), " of the domain \"", kContribDomain, "\" cannot be taken over",
-                       tally_.Lines().empty() ? "" : absl::StrCat(": ", tally_.Lines().front())));
+                       notes_.Lines().empty() ? "" : absl::StrCat(": ", notes_.Lines().front())));
     }
     auto* opsets = graph_.mutable_model().mutable_opset_import();
     for (int i = opsets->size() - 1; i >= 0; --i) {
@@ -422,9 +280,9 @@ class Importer {
   GraphEdits edits_;
   std::unordered_map<std::string, onnx::TensorProto> replaced_;
   // By what the QuantizeLinear reads.
-  std::map<std::string, Cut> cuts_;
+  std::map<std::string, ValueCut> cut_sources_;
   ImportedQuantization imported_;
-  Tally tally_;
+  ImportNotes notes_;
 };
 
 bool ChangesNothing(const onnx::NodeProto& node) { return node.op_type() == "Identity" || node.op_type() == "Dropout"; }
