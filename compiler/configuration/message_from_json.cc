@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -57,6 +58,7 @@ absl::StatusOr<int> EnumValue(const EnumDescriptor& descriptor, const json& valu
     if (found != nullptr) return found->number();
   }
   std::vector<std::string> names;
+  names.reserve(static_cast<size_t>(descriptor.value_count()));
   for (int i = 0; i < descriptor.value_count(); ++i) names.push_back(descriptor.value(i)->name());
   return absl::InvalidArgumentError(
       absl::StrCat(path, ": ", Shown(value), " is no value of it; ",

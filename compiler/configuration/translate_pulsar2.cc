@@ -45,6 +45,7 @@ absl::StatusOr<v1::Target> TranslateTarget(const BuildConfig& source) {
     if (chip.hardware != source.target_hardware()) continue;
     if (std::count(chip.modes.begin(), chip.modes.end(), source.npu_mode()) > 0) break;
     std::vector<std::string> known;
+    known.reserve(chip.modes.size());
     for (const BuildConfig::NPUMode mode : chip.modes) known.push_back(BuildConfig::NPUMode_Name(mode));
     return absl::InvalidArgumentError(
         absl::StrCat("npu_mode: ", BuildConfig::NPUMode_Name(source.npu_mode()), " is none of the ",
