@@ -26,7 +26,7 @@ namespace {
 constexpr double kLargestDb = 200;
 // Results of a sample that are in memory at once. A model with more is looked at in parts, so that the analysis needs
 // no more than calibration does.
-constexpr int64_t kResultBytes = int64_t{96} << 20;
+constexpr int64_t kResultBytes = int64_t{48} << 20;
 
 using Load = std::function<absl::StatusOr<std::vector<Tensor>>(size_t)>;
 
