@@ -126,6 +126,7 @@ class Planner {
     CollectGroups();
     WidenGroups();
     CollectNodes();
+    CollectFloatNodes();
     return std::move(plan_);
   }
 
@@ -170,7 +171,7 @@ class Planner {
   }
 
   void KeepFloat(const onnx::NodeProto& node, const std::string& reason) {
-    plan_.float_nodes.push_back(StaysFloat(node, reason));
+    float_nodes_.emplace(&node, StaysFloat(node, reason));
   }
 
   void NumberTensors() {
@@ -509,6 +510,14 @@ class Planner {
     }
   }
 
+  // In the graph's order.
+  void CollectFloatNodes() {
+    for (const onnx::NodeProto* node : graph_.nodes()) {
+      const auto found = float_nodes_.find(node);
+      if (found != float_nodes_.end()) plan_.float_nodes.push_back(std::move(found->second));
+    }
+  }
+
   int Number(const std::string& tensor) {
     const auto [entry, is_new] = number_.try_emplace(tensor, static_cast<int>(names_.size()));
     if (is_new) names_.push_back(tensor);
@@ -521,6 +530,7 @@ class Planner {
   const BitsOfNode& bits_of_;
   QuantizationPlan plan_;
   std::unordered_set<const onnx::NodeProto*> left_out_;
+  std::unordered_map<const onnx::NodeProto*, v1::FloatNode> float_nodes_;
   std::vector<Candidate> candidates_;
   std::unordered_map<const onnx::NodeProto*, size_t> candidate_of_;
   // Tensors have numbers in the order in which the candidates name them.
