@@ -155,8 +155,13 @@ class Adviser {
     Add("unused_range", layer.name(), used / held,
         absl::StrFormat("%s: values use only %.0f %% of the range of tensor \"%s\" on the samples analyzed.",
                         layer.name(), 100 * used / held, layer.tensor()),
-        "Choose ranges by the error they cause: joinery_conf { range_method: RANGE_METHOD_MSE }; or look for single "
-        "calibration samples that are unlike the others.");
+        SharesScale(layer)
+            ? absl::StrCat(
+                  "It shares its scale with wider tensors that Concat or another move of values ties it to: give "
+                  "it 16 bits: ",
+                  SixteenBits(layer.name()), ".")
+            : "Choose ranges by the error they cause: joinery_conf { range_method: RANGE_METHOD_MSE }; or look for "
+              "single calibration samples that are unlike the others.");
   }
 
   // A score between 0 and 1 is small numbers for all but a few places: what is relative to them is large.
@@ -171,6 +176,15 @@ class Adviser {
         absl::StrFormat("Output \"%s\" is a score behind a %s and has an SQNR of %.1f dB.", layer.tensor(),
                         layer.op_type(), layer.sqnr_db()),
         absl::StrCat("Keep the layer before it in 16 bits: ", SixteenBits(before->second->name()), "."));
+  }
+
+  bool SharesScale(const v1::LayerPrecision& layer) const {
+    return std::any_of(by_tensor_.begin(), by_tensor_.end(), [&](const auto& entry) {
+      const v1::LayerPrecision& other = *entry.second;
+      return &other != &layer && other.scale() == layer.scale() && other.zero_point() == layer.zero_point() &&
+             other.scale() > 0 &&
+             other.observed_max() - other.observed_min() > layer.observed_max() - layer.observed_min();
+    });
   }
 
   static double BitsLeft(const v1::LayerPrecision& layer, float spread) {

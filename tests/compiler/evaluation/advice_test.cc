@@ -79,6 +79,11 @@ INSTANTIATE_TEST_SUITE_P(
         {"UnusedRange", R"(precision { layers { name: "c" tensor: "X" bits: 8 injected_error: 0.1 contribution: 0.1
             range_max: 100 observed_max: 10 } })",
          "unused_range", "use only 10 % of the range", "RANGE_METHOD_MSE"},
+        {"UnusedRangeOfASharedScale", R"(precision {
+            layers { name: "wide" tensor: "W" bits: 8 scale: 0.5 observed_max: 100 range_max: 100 }
+            layers { name: "narrow" tensor: "X" bits: 8 injected_error: 0.1 contribution: 0.1 scale: 0.5 range_max: 100
+                     observed_max: 10 } })",
+         "unused_range", "tensor \"X\"", "shares its scale with wider tensors"},
     }),
     [](const auto& test) { return test.param.name; });
 
