@@ -87,7 +87,8 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
   command->add_option("--html-report", arguments.html_report_path, "Where the report as a web page goes");
   command
       ->add_option_function<std::string>(
-          "--analysis", [options](const std::string& value) { options->arguments.measure_contributions = value == "full"; },
+          "--analysis",
+          [options](const std::string& value) { options->arguments.measure_contributions = value == "full"; },
           "fast: estimate what each layer contributes to the error; full: measure it, a forward pass for each layer")
       ->check(CLI::IsMember({"fast", "full"}));
   command->add_option("--input-shape,--input_shape", arguments.input_shapes,
