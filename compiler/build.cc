@@ -36,12 +36,16 @@
 #include "compiler/frontend/verify_equivalence.h"
 #include "compiler/ir/tensor_proto.h"
 #include "compiler/quantization/apply.h"
+#include "compiler/quantization/equalize.h"
+#include "compiler/quantization/keep_pixels.h"
+#include "compiler/quantization/layer_bits.h"
 #include "compiler/quantization/plan.h"
+#include "compiler/quantization/quantizer.h"
+#include "compiler/quantization/take_imported.h"
 
 namespace joinery::compiler {
 namespace {
 
-constexpr int kUint8Levels = 256;
 // Enough to see a loss of precision, few enough to cost less than calibration itself.
 constexpr size_t kEvaluationSamples = 16;
 constexpr size_t kAnalysisSamples = 4;
@@ -226,68 +230,93 @@ class Builder {
   }
 
   absl::Status Calibrate() {
-    plan_ = PlanQuantization(*graph_, preprocessing_);
-    std::vector<std::vector<std::string>> groups;
-    groups.reserve(plan_.groups.size());
-    for (const ActivationGroup& group : plan_.groups) groups.push_back(group.tensors);
+    std::vector<std::string> notes;
+    absl::StatusOr<BitsOfNode> bits_of = ResolveLayerFormats(manifest().configuration().quantization(), *graph_, notes);
+    if (!bits_of.ok()) return Reason(bits_of.status(), v1::FAILURE_REASON_INVALID_CONFIG);
+    plan_ = PlanQuantization(*graph_, preprocessing_, *bits_of);
+    FitPlan(imported_, *graph_, plan_, notes);
+    for (const std::string& note : notes) Warn(note);
+    ASSIGN_OR_RETURN(layers_.weights, LoadLinearWeights(*graph_, plan_));
+    // Imported scales are for the weights as they are.
+    if (manifest().configuration().quantization().cross_layer_equalization() && imported_.empty()) {
+      classes_ = FindChannelClasses(*graph_, plan_, layers_.weights);
+    }
+    const std::vector<ObservedTensor> tensors = TensorsToObserve(*graph_, plan_, classes_);
     ObserveOptions options;
     options.threads = arguments_.threads;
     options.on_progress = [this](size_t done) {
       ReportFraction(static_cast<double>(done) / static_cast<double>(source_->size()));
       return absl::OkStatus();
     };
-    ASSIGN_OR_RETURN(histograms_, Observe(
-                                      graph_->model(), groups, source_->size(),
-                                      [this](size_t sample) { return source_->Load(sample); }, options));
-    Info(absl::StrFormat("%d samples observed in %d groups of tensors", source_->size(), groups.size()));
+    ASSIGN_OR_RETURN(std::vector<TensorStatistics> statistics,
+                     Observe(
+                         graph_->model(), tensors, source_->size(),
+                         [this](size_t sample) { return source_->Load(sample); }, options));
+    Info(absl::StrFormat("%d samples observed in %d tensors", source_->size(), tensors.size()));
     for (const std::string& note : source_->Notes()) Info(note);
-    for (size_t i = 0; i < plan_.groups.size(); ++i) {
-      for (const std::string& constant : plan_.groups[i].constants) {
-        ASSIGN_OR_RETURN(const std::vector<float> values, FloatValues(*graph_->Initializer(constant)));
-        histograms_[i].Add(values);
-      }
-    }
-    return CheckFinite();
-  }
-
-  // A value that is not finite has no 8-bit form, and would be a wrong number in silence.
-  absl::Status CheckFinite() {
-    for (size_t i = 0; i < plan_.groups.size(); ++i) {
-      if (histograms_[i].not_finite() == 0) continue;
-      const std::string& tensor = plan_.groups[i].tensors.front();
-      return WithReason(absl::InvalidArgumentError(absl::StrCat(
-                            "the float model computes NaN or infinity in tensor \"", tensor,
-                            "\" on the calibration set: check that its preprocessing is configured as in training")),
-                        v1::FAILURE_REASON_INVALID_MODEL, tensor);
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      RETURN_IF_ERROR(CheckFinite(tensors[i].name, statistics[i]));
+      statistics_.emplace(tensors[i].name, std::move(statistics[i]));
     }
     return absl::OkStatus();
   }
 
+  // A value that is not finite has no 8-bit form, and would be a wrong number in silence.
+  static absl::Status CheckFinite(const std::string& tensor, const TensorStatistics& statistics) {
+    if (statistics.not_finite() == 0) return absl::OkStatus();
+    return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                          "the float model computes NaN or infinity in tensor \"", tensor,
+                          "\" on the calibration set: check that its preprocessing is configured as in training")),
+                      v1::FAILURE_REASON_INVALID_MODEL, tensor);
+  }
+
   absl::Status Quantize() {
-    const v1::Calibration& calibration = manifest().configuration().calibration();
-    std::vector<QuantizationParameters> parameters;
+    NoteFloatNodes();
+    float_model_ = graph_->model();
+    layers_.factors = Equalize(classes_, statistics_, layers_.weights);
+    if (!classes_.empty()) Info(absl::StrFormat("equalized the channels of %d tensors", layers_.factors.size()));
+    ASSIGN_OR_RETURN(Quantization quantization,
+                     QuantizeToNearest(*graph_, plan_, layers_, statistics_, manifest().configuration()));
+    if (!layers_.factors.empty()) {
+      WriteWeights(plan_, layers_, *graph_);
+      rewritten_model_ = graph_->model();
+    }
+    if (!imported_.empty()) {
+      std::vector<std::string> notes;
+      RETURN_IF_ERROR(TakeImported(imported_, plan_, *graph_, quantization, notes));
+      for (const std::string& note : notes) Warn(note);
+    }
+    NoteRanges(quantization);
+    RETURN_IF_ERROR(ApplyQuantization(*graph_, plan_, quantization));
+    return RemoveIdentityPreprocessing(*graph_).status();
+  }
+
+  void NoteFloatNodes() {
+    for (const v1::FloatNode& node : plan_.float_nodes) *manifest().add_float_nodes() = node;
+    if (plan_.float_nodes.empty()) return;
+    const v1::FloatNode& first = plan_.float_nodes.front();
+    Warn(absl::StrFormat("%d %s float, %s%s (%s): %s", plan_.float_nodes.size(),
+                         plan_.float_nodes.size() == 1 ? "node stays" : "nodes stay",
+                         plan_.float_nodes.size() == 1 ? "" : "the first ", first.name(), first.op_type(),
+                         first.reason()));
+  }
+
+  // Of the tensors that were observed, as they were.
+  void NoteRanges(const Quantization& quantization) {
     for (size_t i = 0; i < plan_.groups.size(); ++i) {
-      const Range range = ChooseRange(histograms_[i], calibration.range_method(), kUint8Levels);
-      parameters.push_back(ParametersForUint8(range));
       for (const std::string& tensor : plan_.groups[i].tensors) {
+        const auto found = statistics_.find(tensor);
+        if (found == statistics_.end()) continue;
         v1::TensorRange* written = report_.add_ranges();
         written->set_name(tensor);
-        written->set_min(histograms_[i].min());
-        written->set_max(histograms_[i].max());
-        written->set_scale(parameters.back().scale);
-        written->set_zero_point(parameters.back().zero_point);
+        for (const Range& sample : found->second.samples) {
+          written->set_min(std::min(written->min(), sample.min));
+          written->set_max(std::max(written->max(), sample.max));
+        }
+        written->set_scale(quantization.activations[i].scale);
+        written->set_zero_point(quantization.activations[i].zero_point);
       }
     }
-    for (const v1::FloatNode& node : plan_.float_nodes) *manifest().add_float_nodes() = node;
-    if (!plan_.float_nodes.empty()) {
-      const v1::FloatNode& first = plan_.float_nodes.front();
-      Warn(absl::StrFormat("%d %s float, %s%s (%s): %s", plan_.float_nodes.size(),
-                           plan_.float_nodes.size() == 1 ? "node stays" : "nodes stay",
-                           plan_.float_nodes.size() == 1 ? "" : "the first ", first.name(), first.op_type(),
-                           first.reason()));
-    }
-    float_model_ = graph_->model();
-    return ApplyQuantization(*graph_, plan_, parameters, calibration.weight_granularity());
   }
 
   absl::Status Evaluate() {
@@ -317,7 +346,8 @@ class Builder {
                                        .threads = arguments_.threads,
                                        .measure_contributions = arguments_.measure_contributions};
     const absl::StatusOr<v1::Precision> layers = AnalyzeLayers(
-        float_model_, graph_->model(), [this](size_t sample) { return source_->Load(sample); }, options);
+        rewritten_model_.has_graph() ? rewritten_model_ : float_model_, graph_->model(),
+        [this](size_t sample) { return source_->Load(sample); }, options);
     if (!layers.ok()) return Warn(absl::StrCat("no precision report by layer: ", layers.status().message()));
     manifest().mutable_precision()->MergeFrom(*layers);
     AddAdvice(manifest());
@@ -402,11 +432,16 @@ class Builder {
   ImportedQuantization imported_;
   // The simplified model with the deployed inputs, before quantization.
   onnx::ModelProto float_model_;
+  // The same with rewritten weights, whose tensors are those of the artifact but for rounding; empty if they are the
+  // same.
+  onnx::ModelProto rewritten_model_;
   std::vector<const onnx::NodeProto*> preprocessing_;
   std::unique_ptr<DataSet> data_set_;
   std::unique_ptr<FeedSource> source_;
   QuantizationPlan plan_;
-  std::vector<Histogram> histograms_;
+  std::vector<ChannelClass> classes_;
+  StatisticsOfTensors statistics_;
+  FloatLayers layers_;
 };
 
 }  // namespace

@@ -77,22 +77,63 @@ int ExponentFor(float largest) {
 
 double Histogram::bin_width() const { return std::ldexp(1.0, exponent_); }
 
-void Histogram::Add(absl::Span<const float> values) {
+void Histogram::Add(absl::Span<const float> values) { AddSparsely(values, 1); }
+
+void Histogram::AddSparsely(absl::Span<const float> values, size_t step) {
   if (values.empty()) return;
   const Extremes extremes = FindExtremes(values);
   not_finite_ += extremes.not_finite;
-  const int64_t finite = static_cast<int64_t>(values.size()) - extremes.not_finite;
-  if (finite == 0) return;
+  if (extremes.not_finite == static_cast<int64_t>(values.size())) return;
   min_ = count_ == 0 ? extremes.min : std::min(min_, extremes.min);
   max_ = count_ == 0 ? extremes.max : std::max(max_, extremes.max);
-  count_ += finite;
-  zeros_ += extremes.zeros;
+  std::vector<float> some;
+  Extremes counted = extremes;
+  if (step > 1) {
+    some.reserve(values.size() / step + 1);
+    for (size_t i = 0; i < values.size(); i += step) some.push_back(values[i]);
+    counted = FindExtremes(some);
+    values = some;
+  }
+  count_ += static_cast<int64_t>(values.size()) - counted.not_finite;
+  zeros_ += counted.zeros;
   const float largest = std::max(-extremes.min, extremes.max);
   if (largest <= 0.0F) return;
   WidenTo(ExponentFor(largest));
 
   Count(values);
-  bins_[kHalf] -= static_cast<uint64_t>(extremes.zeros);
+  bins_[kHalf] -= static_cast<uint64_t>(counted.zeros);
+}
+
+Histogram Histogram::FromIntervals(absl::Span<const Interval> intervals, float min, float max, int64_t zeros) {
+  Histogram histogram;
+  histogram.min_ = min;
+  histogram.max_ = max;
+  histogram.zeros_ = zeros;
+  histogram.count_ = zeros;
+  const float largest = std::max(-min, max);
+  if (largest <= 0.0F) return histogram;
+  histogram.WidenTo(ExponentFor(largest));
+  const double width = histogram.bin_width();
+  const auto bin_of = [&](double value) {
+    return static_cast<size_t>(std::clamp(static_cast<int>(std::floor(value / width)) + kHalf, 0, kBins - 1));
+  };
+  // What every bin from here on has more than the one before: an interval costs two steps, however many bins it spans.
+  std::vector<int64_t> more(kBins + 1);
+  for (const Interval& interval : intervals) {
+    histogram.count_ += interval.count;
+    const size_t first = bin_of(interval.low);
+    const size_t last = std::max(first, bin_of(interval.high));
+    const auto bins = static_cast<int64_t>(last - first + 1);
+    more[first] += interval.count / bins;
+    more[last + 1] -= interval.count / bins;
+    histogram.bins_[(first + last) / 2] += static_cast<uint64_t>(interval.count % bins);
+  }
+  int64_t each = 0;
+  for (size_t bin = 0; bin < kBins; ++bin) {
+    each += more[bin];
+    histogram.bins_[bin] += static_cast<uint64_t>(each);
+  }
+  return histogram;
 }
 
 void Histogram::Count(absl::Span<const float> values) {

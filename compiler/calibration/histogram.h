@@ -19,7 +19,20 @@ class Histogram {
  public:
   static constexpr int kBins = 8192;
 
+  // Values that were counted elsewhere: `count` of them, not zero, spread evenly from `low` to `high`.
+  struct Interval {
+    double low;
+    double high;
+    int64_t count;
+  };
+
+  // `min` and `max` are the smallest and the largest value; all intervals and zero lie between them.
+  static Histogram FromIntervals(absl::Span<const Interval> intervals, float min, float max, int64_t zeros);
+
   void Add(absl::Span<const float> values);
+  // The same, but only every `step`th value is counted in the bins; extremes and values that are not finite are those
+  // of all.
+  void AddSparsely(absl::Span<const float> values, size_t step);
   void Merge(const Histogram& other);
 
   // Values added that are finite.

@@ -1,7 +1,6 @@
 #include "compiler/quantization/apply.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -12,69 +11,52 @@
 namespace joinery::compiler {
 namespace {
 
-// A bias of this many units is safely within 32 bits, with room for the products that are added to it.
-constexpr float kLargestBiasUnits = 1 << 30;
-
 class Applier {
  public:
-  Applier(Graph& graph, v1::WeightGranularity granularity)
-      : graph_(graph), is_per_channel_(granularity != v1::WEIGHT_GRANULARITY_PER_TENSOR) {}
+  explicit Applier(Graph& graph) : graph_(graph) {}
 
-  absl::Status Apply(const QuantizationPlan& plan, const std::vector<QuantizationParameters>& parameters) {
+  absl::Status Apply(const QuantizationPlan& plan, const Quantization& quantization) {
     // All look-ups come before all edits: an edit makes the next look-up expensive. Initializers keep their addresses.
-    std::vector<const onnx::TensorProto*> weights;
-    std::vector<const onnx::TensorProto*> biases;
+    std::vector<std::vector<int64_t>> shapes;
+    shapes.reserve(plan.linear_nodes.size());
     for (const LinearNode& linear : plan.linear_nodes) {
-      weights.push_back(graph_.Initializer(linear.form.weights));
-      biases.push_back(linear.form.bias.empty() ? nullptr : graph_.Initializer(linear.form.bias));
+      const onnx::TensorProto& weights = *graph_.Initializer(linear.form.weights);
+      shapes.emplace_back(weights.dims().begin(), weights.dims().end());
     }
     for (size_t i = 0; i < plan.linear_nodes.size(); ++i) {
       const LinearNode& linear = plan.linear_nodes[i];
-      const float input_scale = parameters[static_cast<size_t>(linear.input_group)].scale;
-      RETURN_IF_ERROR(QuantizeLinearNode(linear, *weights[i], biases[i], input_scale));
+      const float input_scale = quantization.activations[static_cast<size_t>(linear.input_group)].scale;
+      QuantizeLinearNode(linear, shapes[i], quantization.linear[i], input_scale);
     }
     for (size_t i = 0; i < plan.groups.size(); ++i) {
       for (const std::string& constant : plan.groups[i].constants) {
-        RETURN_IF_ERROR(QuantizeConstant(constant, parameters[i]));
+        RETURN_IF_ERROR(QuantizeConstant(constant, quantization.activations[i], plan.groups[i].bits));
       }
     }
-    QuantizeActivations(plan, parameters);
+    QuantizeActivations(plan, quantization.activations);
     RETURN_IF_ERROR(graph_.SortTopologically());
     graph_.RemoveDeadNodes();
     return absl::OkStatus();
   }
 
  private:
-  absl::Status QuantizeLinearNode(const LinearNode& linear, const onnx::TensorProto& weights_proto,
-                                  const onnx::TensorProto* bias_proto, float input_scale) {
-    ASSIGN_OR_RETURN(const std::vector<float> weights, FloatValues(weights_proto));
-    std::vector<float> bias;
-    if (bias_proto != nullptr) {
-      ASSIGN_OR_RETURN(bias, FloatValues(*bias_proto));
-    }
-    const std::vector<int64_t> shape(weights_proto.dims().begin(), weights_proto.dims().end());
-    const int axis = is_per_channel_ ? linear.form.channel_axis : -1;
-    const ChannelView view = ViewByChannel(shape, axis);
-
-    std::vector<float> smallest_scales(static_cast<size_t>(view.channels));
-    for (size_t i = 0; i < bias.size(); ++i) {
-      float& smallest = smallest_scales[axis < 0 ? 0 : i];
-      smallest = std::max(smallest, std::fabs(bias[i]) / input_scale / kLargestBiasUnits);
-    }
-    const QuantizedWeights quantized = QuantizeWeights(weights, view, smallest_scales);
+  void QuantizeLinearNode(const LinearNode& linear, const std::vector<int64_t>& shape,
+                          const LinearQuantization& quantization, float input_scale) {
+    const std::vector<float>& scales = quantization.weights.scales;
+    const int axis = scales.size() > 1 ? linear.form.channel_axis : -1;
     AddDequantizedInput(linear.node, 1, linear.form.weights,
-                        MakeTensor<int8_t>(onnx::TensorProto::INT8, shape, quantized.values), quantized.scales, axis);
-    if (bias.empty()) return absl::OkStatus();
+                        MakeTensor<int8_t>(onnx::TensorProto::INT8, shape, quantization.weights.values), scales, axis);
+    const std::vector<float>& bias = quantization.bias;
+    if (bias.empty()) return;
 
     std::vector<float> bias_scales(bias.size());
-    for (size_t i = 0; i < bias.size(); ++i) bias_scales[i] = input_scale * quantized.scales[axis < 0 ? 0 : i];
+    for (size_t i = 0; i < bias.size(); ++i) bias_scales[i] = input_scale * scales[axis < 0 ? 0 : i];
     const std::vector<int32_t> units = QuantizeBias(bias, bias_scales);
     if (axis < 0) bias_scales.resize(1);
-    AddDequantizedInput(
-        linear.node, 2, linear.form.bias,
-        MakeTensor<int32_t>(onnx::TensorProto::INT32, {bias_proto->dims().begin(), bias_proto->dims().end()}, units),
-        bias_scales, axis < 0 ? -1 : 0);
-    return absl::OkStatus();
+    const std::string name = linear.form.bias.empty() ? absl::StrCat(linear.form.weights, "_bias") : linear.form.bias;
+    AddDequantizedInput(linear.node, 2, name,
+                        MakeTensor<int32_t>(onnx::TensorProto::INT32, {static_cast<int64_t>(bias.size())}, units),
+                        bias_scales, axis < 0 ? -1 : 0);
   }
 
   // Makes input `index` of `node` the dequantized `values`. No zero point: it is 0.
@@ -98,15 +80,13 @@ class Applier {
     graph_.SetInput(node, index, dequantized);
   }
 
-  absl::Status QuantizeConstant(const std::string& name, const QuantizationParameters& parameters) {
+  absl::Status QuantizeConstant(const std::string& name, const QuantizationParameters& parameters, int bits) {
     ASSIGN_OR_RETURN(const std::vector<float> values, FloatValues(*graph_.Initializer(name)));
     const std::string quantized = graph_.UniqueTensorName(absl::StrCat(name, "_quantized"));
     const std::string dequantized = graph_.UniqueTensorName(absl::StrCat(name, "_dequantized"));
-    graph_.AddInitializer(
-        ToProto(MakeTensor<uint8_t>(onnx::TensorProto::UINT8, *graph_.Shape(name), QuantizeToUint8(values, parameters)),
-                quantized));
+    graph_.AddInitializer(ToProto(QuantizeTensor(values, *graph_.Shape(name), parameters, bits), quantized));
     graph_.ReplaceUses(name, dequantized);
-    AddDequantize(name, quantized, AddParameters(name, parameters), dequantized);
+    AddDequantize(name, quantized, AddParameters(name, parameters, bits), dequantized);
     return absl::OkStatus();
   }
 
@@ -123,7 +103,7 @@ class Applier {
       }
     }
     for (const auto& [name, group, producer] : activations) {
-      const ParameterNames names = AddParameters(name, parameters[group]);
+      const ParameterNames names = AddParameters(name, parameters[group], plan.groups[group].bits);
       const std::string quantized = graph_.UniqueTensorName(absl::StrCat(name, "_quantized"));
       std::string from = name;
       std::string to = name;
@@ -147,12 +127,14 @@ class Applier {
     std::string zero_point;
   };
 
-  ParameterNames AddParameters(const std::string& name, const QuantizationParameters& parameters) {
+  ParameterNames AddParameters(const std::string& name, const QuantizationParameters& parameters, int bits) {
     const ParameterNames names{graph_.UniqueTensorName(absl::StrCat(name, "_scale")),
                                graph_.UniqueTensorName(absl::StrCat(name, "_zero_point"))};
-    const auto zero_point = static_cast<uint8_t>(parameters.zero_point);
     graph_.AddInitializer(FloatProto(names.scale, {}, {parameters.scale}));
-    graph_.AddInitializer(ToProto(MakeTensor<uint8_t>(onnx::TensorProto::UINT8, {}, {zero_point}), names.zero_point));
+    graph_.AddInitializer(ToProto(
+        bits == 16 ? MakeTensor<uint16_t>(onnx::TensorProto::UINT16, {}, {static_cast<uint16_t>(parameters.zero_point)})
+                   : MakeTensor<uint8_t>(onnx::TensorProto::UINT8, {}, {static_cast<uint8_t>(parameters.zero_point)}),
+        names.zero_point));
     return names;
   }
 
@@ -162,16 +144,19 @@ class Applier {
                    {quantized, names.scale, names.zero_point}, {to});
   }
 
+  static Tensor QuantizeTensor(absl::Span<const float> values, const std::vector<int64_t>& shape,
+                               const QuantizationParameters& parameters, int bits) {
+    return bits == 16 ? MakeTensor<uint16_t>(onnx::TensorProto::UINT16, shape, QuantizeToUint16(values, parameters))
+                      : MakeTensor<uint8_t>(onnx::TensorProto::UINT8, shape, QuantizeToUint8(values, parameters));
+  }
+
   Graph& graph_;
-  bool is_per_channel_;
 };
 
 }  // namespace
 
-absl::Status ApplyQuantization(Graph& graph, const QuantizationPlan& plan,
-                               const std::vector<QuantizationParameters>& parameters,
-                               v1::WeightGranularity granularity) {
-  return Applier(graph, granularity).Apply(plan, parameters);
+absl::Status ApplyQuantization(Graph& graph, const QuantizationPlan& plan, const Quantization& quantization) {
+  return Applier(graph).Apply(plan, quantization);
 }
 
 }  // namespace joinery::compiler

@@ -6,23 +6,38 @@
 
 namespace joinery::compiler {
 
-QuantizationParameters ParametersForUint8(const Range& range) {
-  const double span = static_cast<double>(range.max) - range.min;
-  const auto scale = static_cast<float>(span / 255);
-  // Below the smallest normal number a division by the scale is not reliable on all hardware.
-  if (!(scale >= std::numeric_limits<float>::min())) return {};
-  const double zero_point = std::nearbyint(-static_cast<double>(range.min) / scale);
-  return {scale, static_cast<int32_t>(std::clamp(zero_point, 0.0, 255.0))};
-}
+namespace {
 
-std::vector<uint8_t> QuantizeToUint8(absl::Span<const float> values, const QuantizationParameters& parameters) {
-  std::vector<uint8_t> quantized;
+template <typename T>
+std::vector<T> QuantizeTo(absl::Span<const float> values, const QuantizationParameters& parameters) {
+  constexpr auto kLargest = static_cast<float>(std::numeric_limits<T>::max());
+  std::vector<T> quantized;
   quantized.reserve(values.size());
   for (const float value : values) {
     const float rounded = std::nearbyint(value / parameters.scale) + static_cast<float>(parameters.zero_point);
-    quantized.push_back(static_cast<uint8_t>(std::clamp(rounded, 0.0F, 255.0F)));
+    quantized.push_back(static_cast<T>(std::clamp(rounded, 0.0F, kLargest)));
   }
   return quantized;
+}
+
+}  // namespace
+
+QuantizationParameters ParametersFor(const Range& range, int bits) {
+  const double largest = (1 << bits) - 1;
+  const double span = static_cast<double>(range.max) - range.min;
+  const auto scale = static_cast<float>(span / largest);
+  // Below the smallest normal number a division by the scale is not reliable on all hardware.
+  if (!(scale >= std::numeric_limits<float>::min())) return {};
+  const double zero_point = std::nearbyint(-static_cast<double>(range.min) / scale);
+  return {scale, static_cast<int32_t>(std::clamp(zero_point, 0.0, largest))};
+}
+
+std::vector<uint8_t> QuantizeToUint8(absl::Span<const float> values, const QuantizationParameters& parameters) {
+  return QuantizeTo<uint8_t>(values, parameters);
+}
+
+std::vector<uint16_t> QuantizeToUint16(absl::Span<const float> values, const QuantizationParameters& parameters) {
+  return QuantizeTo<uint16_t>(values, parameters);
 }
 
 ChannelView ViewByChannel(absl::Span<const int64_t> shape, int axis) {

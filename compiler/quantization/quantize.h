@@ -16,11 +16,14 @@ struct QuantizationParameters {
   int32_t zero_point = 0;
 };
 
-// For uint8: zero has a number of its own, and the range is covered up to half a step. An empty range gets scale 1.
-QuantizationParameters ParametersForUint8(const Range& range);
+// For uint8, or uint16 if `bits` is 16: zero has a number of its own, and the range is covered up to half a step. An
+// empty range gets scale 1.
+QuantizationParameters ParametersFor(const Range& range, int bits);
 
 // What `values` become: clamp(round(x / scale) + zero_point, 0, 255), ties to even, as QuantizeLinear does.
 std::vector<uint8_t> QuantizeToUint8(absl::Span<const float> values, const QuantizationParameters& parameters);
+// The same between 0 and 65535.
+std::vector<uint16_t> QuantizeToUint16(absl::Span<const float> values, const QuantizationParameters& parameters);
 
 // A weight tensor seen as [outer, channels, inner]: channel c owns the values (o * channels + c) * inner + i.
 struct ChannelView {

@@ -1,0 +1,191 @@
+#include "compiler/quantization/quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "compiler/calibration/range.h"
+#include "compiler/ir/tensor_proto.h"
+#include "compiler/quantization/correct_bias.h"
+#include "compiler/quantization/keep_pixels.h"
+#include "compiler/quantization/operators.h"
+
+namespace joinery::compiler {
+namespace {
+
+// A bias of this many units is safely within 32 bits, with room for the products that are added to it.
+constexpr float kLargestBiasUnits = 1 << 30;
+// Statistics of more channels than this are not kept apart.
+constexpr int64_t kMostChannels = 8192;
+
+bool IsFilledByGroup(Graph& graph, const std::string& tensor, const std::unordered_set<std::string>& group) {
+  const onnx::NodeProto* producer = graph.Producer(tensor);
+  if (producer == nullptr) return false;
+  const OperatorRule* rule = FindOperatorRule(*producer);
+  if (rule == nullptr || rule->role != OperatorRole::kPassThrough || producer->op_type() == "Concat") return false;
+  return group.contains(producer->input(0));
+}
+
+absl::StatusOr<Histogram> HistogramOfGroup(Graph& graph, const ActivationGroup& group,
+                                           const StatisticsOfTensors& statistics, const ChannelFactors& factors) {
+  Histogram histogram;
+  for (const std::string& tensor : group.tensors) {
+    const auto found = statistics.find(tensor);
+    if (found == statistics.end()) continue;
+    const auto scaled = factors.find(tensor);
+    histogram.Merge(found->second.channels.channels() > 0
+                        ? found->second.channels.Merged(scaled == factors.end() ? absl::Span<const float>()
+                                                                                : absl::MakeConstSpan(scaled->second))
+                        : found->second.histogram);
+  }
+  for (const std::string& constant : group.constants) {
+    ASSIGN_OR_RETURN(const std::vector<float> values, FloatValues(*graph.Initializer(constant)));
+    histogram.Add(values);
+  }
+  return histogram;
+}
+
+// Each sample's extremes over all tensors of a group, as they are in the rewritten network: all that is known of a
+// sample is its extremes, so they are scaled as those of all samples are.
+std::vector<Range> SamplesOfGroup(const ActivationGroup& group, const StatisticsOfTensors& statistics,
+                                  const Histogram& rewritten) {
+  std::vector<Range> samples;
+  Range all;
+  for (const std::string& tensor : group.tensors) {
+    const auto found = statistics.find(tensor);
+    if (found == statistics.end()) continue;
+    samples.resize(std::max(samples.size(), found->second.samples.size()));
+    for (size_t i = 0; i < found->second.samples.size(); ++i) {
+      samples[i].min = std::min(samples[i].min, found->second.samples[i].min);
+      samples[i].max = std::max(samples[i].max, found->second.samples[i].max);
+      all.min = std::min(all.min, samples[i].min);
+      all.max = std::max(all.max, samples[i].max);
+    }
+  }
+  for (Range& sample : samples) {
+    if (all.min < 0) sample.min *= std::min(rewritten.min(), 0.0F) / all.min;
+    if (all.max > 0) sample.max *= std::max(rewritten.max(), 0.0F) / all.max;
+  }
+  return samples;
+}
+
+}  // namespace
+
+std::vector<ObservedTensor> TensorsToObserve(Graph& graph, const QuantizationPlan& plan,
+                                             const std::vector<ChannelClass>& classes) {
+  std::unordered_map<std::string, int> axes;
+  for (const LinearNode& linear : plan.linear_nodes) {
+    axes.try_emplace(linear.node->input(0), InputChannelAxis(graph, *linear.node));
+  }
+  const std::unordered_map<std::string, int> read_by_linear = axes;
+  for (const ChannelClass& tied : classes) {
+    for (const std::string& tensor : tied.tensors) axes[tensor] = 1;
+  }
+  std::vector<ObservedTensor> observed;
+  for (const ActivationGroup& group : plan.groups) {
+    const std::unordered_set<std::string> members(group.tensors.begin(), group.tensors.end());
+    for (const std::string& tensor : group.tensors) {
+      if (!read_by_linear.contains(tensor) && IsFilledByGroup(graph, tensor, members)) continue;
+      const auto axis = axes.find(tensor);
+      ObservedTensor& added = observed.emplace_back(ObservedTensor{tensor, axis == axes.end() ? -1 : axis->second});
+      const auto shape = graph.Shape(tensor);
+      const bool is_known = shape.has_value() && added.channel_axis < static_cast<int>(shape->size());
+      if (added.channel_axis >= 0 && (!is_known || (*shape)[static_cast<size_t>(added.channel_axis)] > kMostChannels)) {
+        added.channel_axis = -1;
+      }
+    }
+  }
+  return observed;
+}
+
+absl::StatusOr<std::vector<QuantizationParameters>> ChooseParameters(Graph& graph, const QuantizationPlan& plan,
+                                                                     const StatisticsOfTensors& statistics,
+                                                                     const ChannelFactors& factors,
+                                                                     const v1::Calibration& calibration) {
+  std::vector<QuantizationParameters> parameters;
+  parameters.reserve(plan.groups.size());
+  for (const ActivationGroup& group : plan.groups) {
+    if (const auto pixels = PixelParameters(graph, group); pixels.has_value()) {
+      parameters.push_back(*pixels);
+      continue;
+    }
+    ASSIGN_OR_RETURN(const Histogram histogram, HistogramOfGroup(graph, group, statistics, factors));
+    const RangeOptions options{
+        .method = calibration.range_method(), .levels = 1 << group.bits, .percentile = calibration.percentile()};
+    const Range range = ChooseRange(histogram, SamplesOfGroup(group, statistics, histogram), options);
+    parameters.push_back(ParametersFor(range, group.bits));
+  }
+  return parameters;
+}
+
+std::vector<double> InputMeans(const LinearNode& linear, const StatisticsOfTensors& statistics,
+                               const ChannelFactors& factors, int64_t channels) {
+  const auto found = statistics.find(linear.node->input(0));
+  if (found == statistics.end() || found->second.channels.channels() != channels || channels == 0) return {};
+  const ChannelSums& sums = found->second.sums;
+  if (sums.count == 0) return {};
+  const auto scaled = factors.find(linear.node->input(0));
+  std::vector<double> means;
+  means.reserve(sums.sum.size());
+  for (size_t c = 0; c < sums.sum.size(); ++c) {
+    const double factor = scaled == factors.end() ? 1 : scaled->second[c];
+    means.push_back(sums.sum[c] / static_cast<double>(sums.count) * factor);
+  }
+  return means;
+}
+
+QuantizedWeights RoundToNearest(const LinearNode& linear, const LinearWeights& weights, float input_scale,
+                                v1::WeightGranularity granularity) {
+  const int axis = granularity == v1::WEIGHT_GRANULARITY_PER_TENSOR ? -1 : linear.form.channel_axis;
+  const ChannelView view = ViewByChannel(weights.shape, axis);
+  std::vector<float> smallest_scales(static_cast<size_t>(view.channels));
+  for (size_t i = 0; i < weights.bias.size(); ++i) {
+    float& smallest = smallest_scales[axis < 0 ? 0 : i];
+    smallest = std::max(smallest, std::fabs(weights.bias[i]) / input_scale / kLargestBiasUnits);
+  }
+  return QuantizeWeights(weights.values, view, smallest_scales);
+}
+
+absl::StatusOr<Quantization> QuantizeToNearest(Graph& graph, const QuantizationPlan& plan, const FloatLayers& layers,
+                                               const StatisticsOfTensors& statistics,
+                                               const v1::BuildConfiguration& configuration) {
+  const v1::Calibration& calibration = configuration.calibration();
+  Quantization quantization;
+  ASSIGN_OR_RETURN(quantization.activations, ChooseParameters(graph, plan, statistics, layers.factors, calibration));
+  const bool corrects = configuration.quantization().bias_correction() != v1::BIAS_CORRECTION_OFF;
+  for (size_t i = 0; i < plan.linear_nodes.size(); ++i) {
+    const LinearNode& linear = plan.linear_nodes[i];
+    const LinearWeights& weights = layers.weights[i];
+    const float input_scale = quantization.activations[static_cast<size_t>(linear.input_group)].scale;
+    LinearQuantization layer{RoundToNearest(linear, weights, input_scale, calibration.weight_granularity()),
+                             weights.bias};
+    // A matrix product has no place for a bias.
+    if (corrects && linear.node->op_type() != "MatMul" && weights.outputs > 0) {
+      const std::vector<double> means = InputMeans(linear, statistics, layers.factors, weights.inputs);
+      if (!means.empty()) CorrectBias(weights, layer.weights, means, layer.bias);
+    }
+    quantization.linear.push_back(std::move(layer));
+  }
+  return quantization;
+}
+
+void WriteWeights(const QuantizationPlan& plan, const FloatLayers& layers, Graph& graph) {
+  std::unordered_map<std::string, const std::vector<float>*> values;
+  for (size_t i = 0; i < plan.linear_nodes.size(); ++i) {
+    const LinearForm& form = plan.linear_nodes[i].form;
+    values[form.weights] = &layers.weights[i].values;
+    if (!form.bias.empty()) values[form.bias] = &layers.weights[i].bias;
+  }
+  for (onnx::TensorProto& tensor : *graph.mutable_model().mutable_graph()->mutable_initializer()) {
+    const auto found = values.find(tensor.name());
+    if (found == values.end()) continue;
+    const std::vector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
+    tensor = FloatProto(tensor.name(), shape, *found->second);
+  }
+}
+
+}  // namespace joinery::compiler
