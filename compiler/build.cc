@@ -277,6 +277,9 @@ class Builder {
     if (!classes_.empty()) Info(absl::StrFormat("equalized the channels of %d tensors", layers_.factors.size()));
     ASSIGN_OR_RETURN(Quantization quantization,
                      QuantizeToNearest(*graph_, plan_, layers_, statistics_, manifest().configuration()));
+    if (manifest().configuration().quantization().weight_rounding() == v1::WEIGHT_ROUNDING_OUTPUT_ERROR) {
+      RETURN_IF_ERROR(RoundByOutput(quantization));
+    }
     if (!layers_.factors.empty()) {
       WriteWeights(plan_, layers_, *graph_);
       rewritten_model_ = graph_->model();
@@ -289,6 +292,28 @@ class Builder {
     NoteRanges(quantization);
     RETURN_IF_ERROR(ApplyQuantization(*graph_, plan_, quantization));
     return RemoveIdentityPreprocessing(*graph_).status();
+  }
+
+  absl::Status RoundByOutput(Quantization& quantization) {
+    constexpr double kShareOfCollecting = 0.3;
+    ObserveOptions options;
+    options.threads = arguments_.threads;
+    options.on_progress = [this](size_t done) {
+      ReportFraction(kShareOfCollecting * static_cast<double>(done) / static_cast<double>(source_->size()));
+      return absl::OkStatus();
+    };
+    ASSIGN_OR_RETURN(std::vector<LayerInputs> inputs,
+                     CollectLayerInputs(
+                         float_model_, *graph_, plan_, layers_, quantization, source_->size(),
+                         [this](size_t sample) { return source_->Load(sample); }, options));
+    const auto layers = static_cast<double>(inputs.size());
+    return RoundLayersToOutput(
+        plan_, layers_, std::move(inputs), arguments_.threads,
+        [&](size_t done) {
+          ReportFraction(kShareOfCollecting + (1 - kShareOfCollecting) * static_cast<double>(done) / layers);
+          return absl::OkStatus();
+        },
+        quantization);
   }
 
   void NoteFloatNodes() {

@@ -37,9 +37,13 @@ class Finder {
 
   std::vector<ChannelClass> Find() {
     for (size_t i = 0; i < plan_.linear_nodes.size(); ++i) linear_[plan_.linear_nodes[i].node] = i;
+    for (const ActivationGroup& group : plan_.groups) quantized_.insert(group.tensors.begin(), group.tensors.end());
     for (const onnx::NodeProto* node : graph_.nodes()) Visit(*node);
     for (const onnx::ValueInfoProto& output : graph_.proto().output()) Block(output.name());
     for (const onnx::ValueInfoProto& input : graph_.proto().input()) Block(input.name());
+    for (const onnx::TensorProto& constant : graph_.proto().initializer()) {
+      if (number_.contains(constant.name())) Block(constant.name());
+    }
     return Collect();
   }
 
@@ -54,7 +58,7 @@ class Finder {
   bool VisitLinear(const onnx::NodeProto& node, size_t index) {
     const LinearWeights& weights = weights_[index];
     const LinearForm& form = plan_.linear_nodes[index].form;
-    if (weights.outputs == 0 || graph_.Consumers(form.weights).size() != 1 ||
+    if (weights.outputs == 0 || graph_.IsGraphOutput(form.weights) || graph_.Consumers(form.weights).size() != 1 ||
         (!form.bias.empty() && graph_.Consumers(form.bias).size() != 1)) {
       return false;
     }
@@ -81,9 +85,11 @@ class Finder {
     if (type == "Clip") {
       const std::optional<float> low = ScalarInput(graph_, node, 1);
       const std::optional<float> high = ScalarInput(graph_, node, 2);
-      if (low != 0.0F || !Unite(node.input(0), output)) return false;
-      if (high.has_value()) limits_.push_back({Number(output), *high});
-      return true;
+      const bool is_limited = node.input_size() > 2 && !node.input(2).empty();
+      // How close a tensor comes to its limit is known only where it was observed.
+      if (low != 0.0F || (is_limited && !(high > 0.0F && quantized_.contains(output)))) return false;
+      if (is_limited) limits_.push_back({Number(output), *high});
+      return Unite(node.input(0), output);
     }
     if (type == "Flatten" || type == "Reshape" || type == "Squeeze") {
       // Only where one value of each channel is left.
@@ -99,10 +105,25 @@ class Finder {
       const auto to = graph_.Shape(output);
       const bool keeps = from.has_value() && to.has_value() && from->size() == 4 && to->size() >= 2 &&
                          Size(*to) == (*from)[0] * (*from)[1] && (*from)[0] == (*to)[0] && (*from)[1] == (*to)[1];
-      return keeps && Unite(node.input(0), output);
+      return keeps && ReducesPositions(node) && Unite(node.input(0), output);
     }
     if (!KeepsChannels().contains(type) || node.output_size() != 1) return false;
     return Unite(node.input(0), output);
+  }
+
+  // Whether a ReduceMean of [N, C, H, W] is one over H and W.
+  bool ReducesPositions(const onnx::NodeProto& node) {
+    std::vector<int64_t> axes = IntsAttribute(node, "axes");
+    if (node.input_size() > 1 && !node.input(1).empty()) {
+      const onnx::TensorProto* constant = graph_.Initializer(node.input(1));
+      if (constant == nullptr) return false;
+      const absl::StatusOr<std::vector<int64_t>> values = IntValues(*constant);
+      if (!values.ok()) return false;
+      axes = *values;
+    }
+    for (int64_t& axis : axes) axis += axis < 0 ? 4 : 0;
+    std::sort(axes.begin(), axes.end());
+    return axes == std::vector<int64_t>{2, 3};
   }
 
   static int64_t Size(const Shape& shape) {
@@ -175,6 +196,7 @@ class Finder {
   const QuantizationPlan& plan_;
   const std::vector<LinearWeights>& weights_;
   std::unordered_map<const onnx::NodeProto*, size_t> linear_;
+  std::unordered_set<std::string> quantized_;
   std::unordered_map<std::string, size_t> number_;
   std::vector<std::string> names_;
   std::vector<size_t> parent_;

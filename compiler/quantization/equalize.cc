@@ -7,8 +7,8 @@
 namespace joinery::compiler {
 namespace {
 
-// A channel that is scaled this much adds next to nothing to the noise; more would only make rare values saturate.
-constexpr double kLargestFactor = 16;
+// A channel that is scaled this much adds a sixteenth of the noise it did; more would only make rare values saturate.
+constexpr double kLargestFactor = 4;
 constexpr std::array<double, 5> kPowers = {0, 0.25, 0.5, 0.75, 1};
 constexpr double kActivationSteps = 255;
 constexpr double kWeightSteps = 127;
@@ -121,6 +121,13 @@ std::vector<double> FactorsFor(const std::vector<double>& relative, double power
   return factors;
 }
 
+// Behind a Clip a channel that was scaled saturates where calibration did not see its largest values. That pays where
+// the consumers' weights take the factors without loss, not where they share a scale.
+bool IsWorthTheRisk(const ChannelClass& tied, const std::vector<LinearWeights>& weights) {
+  return std::isinf(tied.limit) || std::all_of(tied.consumers.begin(), tied.consumers.end(),
+                                               [&](size_t consumer) { return weights[consumer].is_depthwise(); });
+}
+
 void Multiply(LinearWeights& weights, const std::vector<float>& factors) {
   ForEachWeight(weights, [&](size_t index, size_t output, size_t) { weights.values[index] *= factors[output]; });
   for (size_t o = 0; o < weights.bias.size(); ++o) weights.bias[o] *= factors[o];
@@ -136,6 +143,7 @@ ChannelFactors Equalize(const std::vector<ChannelClass>& classes, const Statisti
                         std::vector<LinearWeights>& weights) {
   ChannelFactors all;
   for (const ChannelClass& tied : classes) {
+    if (!IsWorthTheRisk(tied, weights)) continue;
     std::vector<Member> members;
     for (const std::string& tensor : tied.tensors) {
       const auto found = statistics.find(tensor);

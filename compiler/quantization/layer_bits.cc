@@ -14,7 +14,7 @@ namespace {
 using NodeSet = std::unordered_set<const onnx::NodeProto*>;
 
 // How specific a setting is: the later of two equal ones wins.
-enum class Specificity { kSubgraph, kOperator, kName };
+enum class Specificity { kAll, kSubgraph, kOperator, kName };
 
 struct Setting {
   Specificity specificity;
@@ -43,11 +43,18 @@ class Resolver {
       SetWhere(Specificity::kOperator, format.bits(), absl::StrCat("operator ", op_type),
                [&](const onnx::NodeProto& node) { return node.op_type() == op_type; });
     }
-    if (format.start_tensors_size() > 0 && format.end_tensors_size() > 0) {
+    const bool names_start = format.start_tensors_size() > 0;
+    const bool names_end = format.end_tensors_size() > 0;
+    if (names_start || names_end) {
+      // A side that names no tensor reaches to the end of the model.
       const NodeSet downstream = Downstream(format.start_tensors());
       const NodeSet upstream = Upstream(format.end_tensors());
       SetWhere(Specificity::kSubgraph, format.bits(), "the part between the given tensors",
-               [&](const onnx::NodeProto& node) { return downstream.contains(&node) && upstream.contains(&node); });
+               [&](const onnx::NodeProto& node) {
+                 return (!names_start || downstream.contains(&node)) && (!names_end || upstream.contains(&node));
+               });
+    } else if (NamesNoNodes(format)) {
+      SetWhere(Specificity::kAll, format.bits(), "every layer", [](const onnx::NodeProto&) { return true; });
     }
     return absl::OkStatus();
   }
@@ -60,6 +67,10 @@ class Resolver {
   }
 
  private:
+  static bool NamesNoNodes(const v1::LayerFormat& format) {
+    return format.node_names().empty() && format.node_name_patterns().empty() && format.op_types().empty();
+  }
+
   static bool MakesTensor(const onnx::NodeProto& node, const std::string& tensor) {
     return std::find(node.output().begin(), node.output().end(), tensor) != node.output().end();
   }

@@ -26,7 +26,8 @@ void SetChannels(const onnx::NodeProto& node, LinearWeights& weights) {
     weights.inputs = shape[weights.input_first ? 0 : 1];
   }
   const bool fits = weights.groups >= 1 && weights.outputs > 0 && weights.inputs > 0 &&
-                    weights.outputs % weights.groups == 0 && weights.inputs % weights.groups == 0;
+                    weights.outputs % weights.groups == 0 && weights.inputs % weights.groups == 0 &&
+                    (weights.bias.empty() || static_cast<int64_t>(weights.bias.size()) == weights.outputs);
   if (!fits) {
     weights.outputs = 0;
     weights.inputs = 0;
@@ -48,7 +49,6 @@ absl::StatusOr<std::vector<LinearWeights>> LoadLinearWeights(Graph& graph, const
       ASSIGN_OR_RETURN(weights.bias, FloatValues(*graph.Initializer(linear.form.bias)));
     }
     SetChannels(*linear.node, weights);
-    if (!weights.bias.empty() && static_cast<int64_t>(weights.bias.size()) != weights.outputs) weights.outputs = 0;
     all.push_back(std::move(weights));
   }
   return all;

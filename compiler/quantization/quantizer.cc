@@ -1,18 +1,22 @@
 #include "compiler/quantization/quantizer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <numeric>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "base/status.h"
 #include "compiler/calibration/range.h"
 #include "compiler/ir/tensor_proto.h"
 #include "compiler/quantization/correct_bias.h"
 #include "compiler/quantization/keep_pixels.h"
 #include "compiler/quantization/operators.h"
+#include "compiler/quantization/round_weights.h"
 
 namespace joinery::compiler {
 namespace {
@@ -171,6 +175,40 @@ absl::StatusOr<Quantization> QuantizeToNearest(Graph& graph, const QuantizationP
     quantization.linear.push_back(std::move(layer));
   }
   return quantization;
+}
+
+absl::Status RoundLayersToOutput(const QuantizationPlan& plan, const FloatLayers& layers,
+                                 std::vector<LayerInputs> inputs, int threads,
+                                 const std::function<absl::Status(size_t done)>& on_progress,
+                                 Quantization& quantization) {
+  // The longest work first, so that no thread is left with it at the end.
+  std::vector<size_t> order(inputs.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return inputs[a].depth > inputs[b].depth; });
+  std::atomic<size_t> next = 0;
+  absl::Mutex mutex;
+  absl::Status status;
+  size_t done = 0;
+  const auto work = [&] {
+    for (size_t turn = next++; turn < order.size(); turn = next++) {
+      const size_t i = order[turn];
+      const bool has_bias = plan.linear_nodes[i].node->op_type() != "MatMul";
+      LinearQuantization& layer = quantization.linear[i];
+      if (inputs[i].columns() > 0) {
+        layer.bias = layers.weights[i].bias;
+        RoundToOutput(layers.weights[i], inputs[i], layer.weights, has_bias ? &layer.bias : nullptr);
+        inputs[i] = {};
+      }
+      const absl::MutexLock lock(&mutex);
+      status.Update(on_progress(++done));
+      if (!status.ok()) next = order.size();
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int i = 1; i < threads; ++i) helpers.emplace_back(work);
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  return status;
 }
 
 void WriteWeights(const QuantizationPlan& plan, const FloatLayers& layers, Graph& graph) {

@@ -1,6 +1,7 @@
 // From statistics of a float graph to the numbers of its quantization: which algorithms run, one after the other.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -8,20 +9,14 @@
 #include "compiler/ir/graph.h"
 #include "compiler/quantization/channel_class.h"
 #include "compiler/quantization/equalize.h"
+#include "compiler/quantization/float_layers.h"
+#include "compiler/quantization/layer_inputs.h"
 #include "compiler/quantization/linear_weights.h"
 #include "compiler/quantization/plan.h"
 #include "compiler/quantization/quantization.h"
 #include "joinery/v1/build_configuration.pb.h"
 
 namespace joinery::compiler {
-
-// The float side of a quantization: what the algorithms may rewrite before anything is rounded.
-struct FloatLayers {
-  // Of the plan's linear nodes, in their order.
-  std::vector<LinearWeights> weights;
-  // By which the tensors of the rewritten network differ from those that were observed.
-  ChannelFactors factors;
-};
 
 // What must be observed to quantize by `plan`, each tensor once. Tensors whose values are all those of another in their
 // group are left out.
@@ -46,6 +41,13 @@ QuantizedWeights RoundToNearest(const LinearNode& linear, const LinearWeights& w
 absl::StatusOr<Quantization> QuantizeToNearest(Graph& graph, const QuantizationPlan& plan, const FloatLayers& layers,
                                                const StatisticsOfTensors& statistics,
                                                const v1::BuildConfiguration& configuration);
+
+// Rounds the weights of all layers that have inputs anew, by their outputs (see round_weights.h), several layers at
+// once on as many threads. `on_progress` is told how many of all are done; an error ends it and is returned.
+absl::Status RoundLayersToOutput(const QuantizationPlan& plan, const FloatLayers& layers,
+                                 std::vector<LayerInputs> inputs, int threads,
+                                 const std::function<absl::Status(size_t done)>& on_progress,
+                                 Quantization& quantization);
 
 // Writes the rewritten weights and biases into the graph, which then computes what the quantization stands for.
 void WriteWeights(const QuantizationPlan& plan, const FloatLayers& layers, Graph& graph);
