@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace joinery::compiler {
@@ -13,6 +14,8 @@ constexpr int kSmallestExponent = -120;
 constexpr size_t kLanes = 8;
 // Summed as floats before they are added as doubles.
 constexpr size_t kBlock = 512;
+// Counted at a time.
+constexpr int64_t kChunk = 64;
 
 struct Row {
   float min = std::numeric_limits<float>::infinity();
@@ -33,34 +36,43 @@ void AddValue(float value, Row& row) {
   row.sum_of_squares += static_cast<double>(value) * value;
 }
 
-// Independent lanes, so that the compiler can work on several values at once. Returns false, with `row` unchanged, if a
+// Sanitizers cannot follow the choice between the versions, which is made before they start.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define JOINERY_WIDE_VECTORS __attribute__((target_clones("default", "avx2")))
+#else
+#define JOINERY_WIDE_VECTORS
+#endif
+
+// Independent lanes, so that the compiler can work on several values at once; all versions add in the same order.
+// Returns false, with `row` unchanged, if a
 // value is not finite.
-bool AddFiniteBlock(const float* values, size_t count, Row& row) {
-  std::array<float, kLanes> min;
-  std::array<float, kLanes> max;
-  std::array<float, kLanes> sum{};
-  std::array<float, kLanes> squares{};
-  std::array<float, kLanes> zero{};
-  min.fill(row.min);
-  max.fill(row.max);
+JOINERY_WIDE_VECTORS bool AddFiniteBlock(const float* values, size_t count, Row& row) {
+  using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
+  const Lanes none = {};
+  Lanes min = none + row.min;
+  Lanes max = none + row.max;
+  Lanes sum = none;
+  Lanes squares = none;
+  // Not a number once a value is not finite.
+  Lanes zero = none;
   for (size_t i = 0; i + kLanes <= count; i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      const float value = values[i + lane];
-      min[lane] = value < min[lane] ? value : min[lane];
-      max[lane] = value > max[lane] ? value : max[lane];
-      sum[lane] += value;
-      squares[lane] += value * value;
-      // Not a number if the value is not finite.
-      zero[lane] += value - value;
-    }
+    Lanes value;
+    std::memcpy(&value, values + i, sizeof(value));
+    min = value < min ? value : min;
+    max = value > max ? value : max;
+    sum += value;
+    squares += value * value;
+    zero += value - value;
   }
-  if (std::any_of(zero.begin(), zero.end(), [](float x) { return x != 0; })) return false;
-  row.min = *std::min_element(min.begin(), min.end());
-  row.max = *std::max_element(max.begin(), max.end());
+  Row added = row;
   for (size_t lane = 0; lane < kLanes; ++lane) {
-    row.sum += sum[lane];
-    row.sum_of_squares += squares[lane];
+    if (zero[lane] != 0) return false;
+    added.min = std::min(added.min, min[lane]);
+    added.max = std::max(added.max, max[lane]);
+    added.sum += sum[lane];
+    added.sum_of_squares += squares[lane];
   }
+  row = added;
   return true;
 }
 
@@ -77,10 +89,12 @@ void AddContiguous(const float* values, size_t count, Row& row) {
 }
 
 int ExponentFor(float largest, bool is_signed) {
+  // Bins that become signed become twice as wide, and must then be as wide as if they had been signed from the start.
+  const int smallest = is_signed ? kSmallestExponent : kSmallestExponent - 1;
+  if (largest == 0) return smallest;
   int exponent = 0;
   std::frexp(largest, &exponent);
-  return std::max(exponent - static_cast<int>(std::log2(is_signed ? kHalf : ChannelStatistics::kBins)),
-                  kSmallestExponent);
+  return std::max(exponent - static_cast<int>(std::log2(is_signed ? kHalf : ChannelStatistics::kBins)), smallest);
 }
 
 }  // namespace
@@ -110,7 +124,8 @@ ChannelStatistics::ChannelStatistics(int64_t channels) {
   bins_.resize(size * kBins);
 }
 
-ChannelSums ChannelStatistics::Add(absl::Span<const float> values, int64_t outer, int64_t inner) {
+ChannelSums ChannelStatistics::Add(absl::Span<const float> values, int64_t outer, int64_t inner, int64_t turn,
+                                   int64_t turns) {
   const int64_t channels = this->channels();
   ChannelSums sums;
   sums.sum.resize(min_.size());
@@ -118,8 +133,9 @@ ChannelSums ChannelStatistics::Add(absl::Span<const float> values, int64_t outer
   sums.peak.resize(min_.size());
   sums.count = outer * inner;
   if (values.empty()) return sums;
+  const int64_t positions = std::max(kCounted / std::max<int64_t>(channels, 1), kFewestPositions);
   // An odd step does not keep to the same columns of a picture.
-  const int64_t step = std::max<int64_t>(1, outer * inner / kPositions) | (outer * inner >= 2 * kPositions ? 1 : 0);
+  const int64_t step = std::max<int64_t>(1, outer * inner / positions) | (outer * inner >= 2 * positions ? 1 : 0);
   for (int64_t c = 0; c < channels; ++c) {
     const auto channel = static_cast<size_t>(c);
     Row row;
@@ -137,6 +153,7 @@ ChannelSums ChannelStatistics::Add(absl::Span<const float> values, int64_t outer
     min_[channel] = is_first ? row.min : std::min(min_[channel], row.min);
     max_[channel] = is_first ? row.max : std::max(max_[channel], row.max);
     Widen(channel, row.min, row.max);
+    if (c % turns != turn) continue;
     if (inner == 1) {
       Count(channel, values.data() + c, (outer + step - 1) / step, channels * step);
       continue;
@@ -153,14 +170,26 @@ void ChannelStatistics::Count(size_t channel, const float* values, int64_t count
   const int zero_bin = is_signed_[channel] ? kHalf : 0;
   uint32_t* bins = bins_.data() + channel * kBins;
   int64_t zeros = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const float value = values[i * stride];
-    zeros += value == 0 ? 1 : 0;
-    // Exact: the factor is a power of two. Truncation rounds towards zero, so negative values step down by one.
-    const float scaled = value * inverse_width;
-    const auto truncated = static_cast<int>(std::fabs(scaled) < kBins ? scaled : 0.0F);
-    ++bins[truncated - (static_cast<float>(truncated) > scaled ? 1 : 0) + zero_bin];
+  int64_t not_finite = 0;
+  std::array<float, kChunk> chunk;
+  std::array<int, kChunk> index;
+  for (int64_t begin = 0; begin < count; begin += kChunk) {
+    const int64_t size = std::min<int64_t>(kChunk, count - begin);
+    for (int64_t i = 0; i < size; ++i) chunk[static_cast<size_t>(i)] = values[(begin + i) * stride];
+    // Apart from the counting, which goes where the values say, so that this can work on several at once.
+    for (size_t i = 0; i < static_cast<size_t>(size); ++i) {
+      zeros += chunk[i] == 0 ? 1 : 0;
+      // Exact: the factor is a power of two. Truncation rounds towards zero, so negative values step down by one.
+      const float exact = chunk[i] * inverse_width;
+      const bool is_finite = std::fabs(exact) < kBins;
+      not_finite += is_finite ? 0 : 1;
+      const float scaled = is_finite ? exact : 0.0F;
+      const auto truncated = static_cast<int>(scaled);
+      index[i] = truncated - (static_cast<float>(truncated) > scaled ? 1 : 0) + zero_bin;
+    }
+    for (size_t i = 0; i < static_cast<size_t>(size); ++i) ++bins[index[i]];
   }
+  bins[zero_bin] -= static_cast<uint32_t>(not_finite);
   zeros_[channel] += zeros;
 }
 

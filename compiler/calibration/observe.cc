@@ -30,6 +30,9 @@ onnx::ModelProto WithOutputs(const onnx::ModelProto& model, const std::vector<st
 // Values of a tensor that are counted for each sample, about.
 constexpr size_t kCountedValues = size_t{1} << 16;
 
+// So many samples tell the distribution of a channel well; its extremes and sums are those of all.
+constexpr int64_t kCountedSamples = 32;
+
 // What the threads share besides the executor.
 struct Shared {
   explicit Shared(size_t num_samples) : end(num_samples) {}
@@ -123,8 +126,14 @@ Range ExtremesOf(absl::Span<const float> values) {
   return range;
 }
 
+// Which channels a sample counts: every `turns`th, from `turn` on.
+struct Turn {
+  int64_t turn;
+  int64_t turns;
+};
+
 // What is left to be put together in order.
-InOrder::OfTensor Add(const TensorView& value, int channel_axis, TensorStatistics& statistics) {
+InOrder::OfTensor Add(const TensorView& value, int channel_axis, const Turn& turn, TensorStatistics& statistics) {
   const auto values = value.values<float>();
   if (channel_axis < 0 || channel_axis >= static_cast<int>(value.shape.size())) {
     statistics.histogram.AddSparsely(values, std::max<size_t>(1, values.size() / kCountedValues));
@@ -138,7 +147,7 @@ InOrder::OfTensor Add(const TensorView& value, int channel_axis, TensorStatistic
   }
   const int64_t channels = value.shape[static_cast<size_t>(channel_axis)];
   if (statistics.channels.channels() == 0) statistics.channels = ChannelStatistics(channels);
-  ChannelSums sums = statistics.channels.Add(values, outer, inner);
+  ChannelSums sums = statistics.channels.Add(values, outer, inner, turn.turn, turn.turns);
   const Range extremes{sums.min, sums.max};
   return {std::move(sums), extremes};
 }
@@ -152,14 +161,16 @@ absl::StatusOr<std::vector<TensorStatistics>> Observe(const onnx::ModelProto& mo
   if (tensors.empty()) return statistics;
   ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(WithOutputs(model, NamesOf(tensors)), {}));
 
+  const int64_t turns = std::max<int64_t>(1, static_cast<int64_t>(num_samples) / kCountedSamples);
   InOrder in_order(statistics);
   std::vector<std::vector<TensorStatistics>> partial(NumThreads(num_samples, options),
                                                      std::vector<TensorStatistics>(tensors.size()));
   const auto run = [&](size_t thread, size_t sample) -> absl::Status {
     ASSIGN_OR_RETURN(const std::vector<Tensor> feed, load(sample));
+    const Turn turn{static_cast<int64_t>(sample) % turns, turns};
     std::vector<InOrder::OfTensor> ordered(tensors.size());
     RETURN_IF_ERROR(executor->Run(feed, [&](size_t output, const TensorView& value) {
-      ordered[output] = Add(value, tensors[output].channel_axis, partial[thread][output]);
+      ordered[output] = Add(value, tensors[output].channel_axis, turn, partial[thread][output]);
     }));
     in_order.Add(sample, std::move(ordered));
     return absl::OkStatus();
