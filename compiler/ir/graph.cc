@@ -220,6 +220,7 @@ void Graph::RemoveNode(const onnx::NodeProto* node) {
 }
 
 void Graph::SetInput(onnx::NodeProto* node, int index, const std::string& tensor) {
+  while (node->input_size() <= index) node->add_input();
   node->set_input(index, tensor);
   index_is_valid_ = false;
 }

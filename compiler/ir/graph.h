@@ -60,6 +60,7 @@ class Graph {
                            absl::Span<const std::string> outputs);
   void AddInitializer(onnx::TensorProto tensor);
   void RemoveNode(const onnx::NodeProto* node);
+  // Inputs that the node does not have yet are added; those before `index` are left out (an empty name).
   void SetInput(onnx::NodeProto* node, int index, const std::string& tensor);
   void SetOutput(onnx::NodeProto* node, int index, const std::string& tensor);
   // Makes every node (nested graphs included) that reads `from` read `to`. Graph outputs stay.

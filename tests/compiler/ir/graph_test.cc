@@ -87,6 +87,16 @@ TEST(GraphTest, EditsAreSeenAtOnce) {
   EXPECT_NE(graph.Initializer("v"), nullptr);
 }
 
+TEST(GraphTest, AnInputThatIsNotThereYetIsAdded) {
+  Graph graph = MakeGraph();
+  onnx::NodeProto* added = graph.AddNode("Conv", "added", {"b", "b"}, {"e"});
+  graph.SetInput(added, 2, "bias");
+  EXPECT_THAT(added->input(), ElementsAre("b", "b", "bias"));
+  EXPECT_THAT(Names(graph.Consumers("bias")), ElementsAre("added"));
+  graph.SetInput(added, 4, "last");
+  EXPECT_THAT(added->input(), ElementsAre("b", "b", "bias", "", "last"));
+}
+
 TEST(GraphTest, ReplacesUsesInNestedGraphsToo) {
   Graph graph = MakeGraph();
   graph.ReplaceUses("b", "x");
