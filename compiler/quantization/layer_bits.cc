@@ -37,7 +37,7 @@ class Resolver {
             absl::StrCat("layer pattern \"", pattern, "\" is no regular expression: ", expression.error()));
       }
       SetWhere(Specificity::kName, format.bits(), absl::StrCat("layer pattern \"", pattern, "\""),
-               [&](const onnx::NodeProto& node) { return re2::RE2::FullMatch(node.name(), expression); });
+               [&](const onnx::NodeProto& node) { return re2::RE2::FullMatch(NameOf(node), expression); });
     }
     for (const std::string& op_type : format.op_types()) {
       SetWhere(Specificity::kOperator, format.bits(), absl::StrCat("operator ", op_type),
@@ -67,6 +67,11 @@ class Resolver {
   }
 
  private:
+  // What the report calls the node.
+  static const std::string& NameOf(const onnx::NodeProto& node) {
+    return node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+  }
+
   static bool NamesNoNodes(const v1::LayerFormat& format) {
     return format.node_names().empty() && format.node_name_patterns().empty() && format.op_types().empty();
   }
