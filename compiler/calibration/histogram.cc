@@ -122,7 +122,8 @@ Histogram Histogram::FromIntervals(absl::Span<const Interval> intervals, float m
   for (const Interval& interval : intervals) {
     histogram.count_ += interval.count;
     const size_t first = bin_of(interval.low);
-    const size_t last = std::max(first, bin_of(interval.high));
+    // What ends where a bin begins has nothing in that bin.
+    const size_t last = std::max(first, bin_of(std::nextafter(interval.high, interval.low)));
     const auto bins = static_cast<int64_t>(last - first + 1);
     more[first] += interval.count / bins;
     more[last + 1] -= interval.count / bins;

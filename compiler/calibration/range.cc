@@ -24,8 +24,4 @@ Range ChooseRange(const Histogram& histogram, absl::Span<const Range> extremes_o
   }
 }
 
-Range ChooseRange(const Histogram& histogram, v1::RangeMethod method, int levels) {
-  return ChooseRange(histogram, {}, {.method = method, .levels = levels});
-}
-
 }  // namespace joinery::compiler

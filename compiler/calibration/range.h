@@ -29,7 +29,4 @@ struct RangeOptions {
 //                        looks at them, and takes the extremes of all where there are none.
 Range ChooseRange(const Histogram& histogram, absl::Span<const Range> extremes_of_samples, const RangeOptions& options);
 
-// The same for methods that need no extremes of samples.
-Range ChooseRange(const Histogram& histogram, v1::RangeMethod method, int levels);
-
 }  // namespace joinery::compiler

@@ -95,5 +95,65 @@ TEST(HistogramTest, NothingAndOnlyZerosAreFine) {
   EXPECT_EQ(histogram.max(), 0);
 }
 
+TEST(HistogramTest, SparseCountingKeepsTheExtremesOfAll) {
+  std::vector<float> values(1000, 0.25F);
+  values[1] = -3;
+  values[998] = 5;
+  values[500] = 0;
+  values[501] = std::numeric_limits<float>::infinity();
+  Histogram histogram;
+  histogram.AddSparsely(values, 10);
+  EXPECT_EQ(histogram.min(), -3);
+  EXPECT_EQ(histogram.max(), 5);
+  EXPECT_EQ(histogram.not_finite(), 1);
+  // Every tenth value: one of them is the zero, none an extreme.
+  EXPECT_EQ(histogram.count(), 100);
+  EXPECT_EQ(histogram.zeros(), 1);
+  std::vector<float> counted(99, 0.25F);
+  EXPECT_THAT(histogram.bins(), ElementsAreArray(CountSlowly(counted, histogram.bin_width())));
+  // There is room for what was not counted.
+  EXPECT_GT(histogram.bin_width() * kZeroBin, 5);
+}
+
+TEST(HistogramTest, AStepOfOneCountsAll) {
+  const std::vector<float> values = RandomValues(1000, 1, 5);
+  Histogram all;
+  all.Add(values);
+  Histogram histogram;
+  histogram.AddSparsely(values, 1);
+  EXPECT_EQ(histogram.count(), 1000);
+  EXPECT_THAT(histogram.bins(), ElementsAreArray(all.bins()));
+}
+
+TEST(HistogramTest, IntervalsAreSpreadOverTheBinsTheyCover) {
+  const std::vector<Histogram::Interval> intervals = {
+      {0, 1, 4096}, {-1, -0.5, 1024}, {0.5, 0.5, 7}, {0.25, 0.25 + 4.0 / 4096, 10}};
+  const Histogram histogram = Histogram::FromIntervals(intervals, -1, 1, 11);
+  ASSERT_EQ(histogram.bin_width(), 1.0 / 2048);
+  EXPECT_EQ(histogram.count(), 4096 + 1024 + 7 + 10 + 11);
+  EXPECT_EQ(histogram.zeros(), 11);
+  EXPECT_EQ(histogram.min(), -1);
+  EXPECT_EQ(histogram.max(), 1);
+  std::vector<uint64_t> expected(Histogram::kBins);
+  for (int bin = 0; bin < 2048; ++bin) expected[static_cast<size_t>(kZeroBin + bin)] = 2;
+  for (int bin = -2048; bin < -1024; ++bin) expected[static_cast<size_t>(kZeroBin + bin)] = 1;
+  expected[static_cast<size_t>(kZeroBin + 1024)] += 7;
+  for (int bin = 512; bin < 514; ++bin) expected[static_cast<size_t>(kZeroBin + bin)] += 5;
+  EXPECT_THAT(histogram.bins(), ElementsAreArray(expected));
+}
+
+TEST(HistogramTest, NothingIsLostWhereAnIntervalDoesNotDivideEvenly) {
+  const std::vector<Histogram::Interval> intervals = {{0.1, 0.9, 1234567}, {-0.7, 0.9, 3}, {0.9, 0.9, 1}};
+  const Histogram histogram = Histogram::FromIntervals(intervals, -0.7F, 0.9F, 0);
+  EXPECT_EQ(histogram.count(), 1234571);
+  EXPECT_EQ(std::accumulate(histogram.bins().begin(), histogram.bins().end(), uint64_t{0}), 1234571);
+}
+
+TEST(HistogramTest, IntervalsOfOnlyZeros) {
+  const Histogram histogram = Histogram::FromIntervals({}, 0, 0, 5);
+  EXPECT_EQ(histogram.count(), 5);
+  EXPECT_EQ(histogram.max(), 0);
+}
+
 }  // namespace
 }  // namespace joinery::compiler

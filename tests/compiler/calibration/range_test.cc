@@ -21,7 +21,7 @@ namespace {
 
 // The mean squared error of quantizing the values themselves.
 double SquaredError(const std::vector<float>& values, const Range& range) {
-  const QuantizationParameters parameters = ParametersForUint8(range);
+  const QuantizationParameters parameters = ParametersFor(range, 8);
   const std::vector<uint8_t> quantized = QuantizeToUint8(values, parameters);
   double sum = 0;
   for (size_t i = 0; i < values.size(); ++i) {
