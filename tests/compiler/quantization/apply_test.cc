@@ -9,7 +9,10 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "base/status.h"
 #include "compiler/execution/executor.h"
+#include "compiler/quantization/linear_weights.h"
+#include "compiler/quantization/quantizer.h"
 #include "onnx/checker.h"
 #include "onnx/shape_inference/implementation.h"
 #include "tests/compiler/frontend/onnx_text.h"
@@ -48,6 +51,21 @@ std::vector<float> RunOnRamp(const onnx::ModelProto& model) {
   return {values.begin(), values.end()};
 }
 
+// Everything rounded to nearest, with these scales of the activations.
+absl::StatusOr<Quantization> RoundAll(Graph& graph, const QuantizationPlan& plan,
+                                      const std::vector<QuantizationParameters>& activations,
+                                      v1::WeightGranularity granularity = v1::WEIGHT_GRANULARITY_PER_CHANNEL) {
+  ASSIGN_OR_RETURN(const std::vector<LinearWeights> weights, LoadLinearWeights(graph, plan));
+  Quantization quantization;
+  quantization.activations = activations;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const LinearNode& linear = plan.linear_nodes[i];
+    const float input_scale = activations[static_cast<size_t>(linear.input_group)].scale;
+    quantization.linear.push_back({RoundToNearest(linear, weights[i], input_scale, granularity), weights[i].bias});
+  }
+  return quantization;
+}
+
 class ApplyTest : public ::testing::TestWithParam<Case> {};
 
 // Every form gives a valid model whose output is the float model's up to the steps of 8 bits.
@@ -60,8 +78,9 @@ TEST_P(ApplyTest, KeepsMeaningAndNames) {
     Graph graph(model);
     const QuantizationPlan plan = PlanQuantization(graph, {});
     ASSERT_FALSE(plan.groups.empty());
-    const std::vector<QuantizationParameters> parameters(plan.groups.size(), ParametersForUint8({-2.0F, 2.0F}));
-    ASSERT_THAT(ApplyQuantization(graph, plan, parameters, granularity), IsOk());
+    const std::vector<QuantizationParameters> activations(plan.groups.size(), ParametersFor({-2.0F, 2.0F}, 8));
+    ASSERT_OK_AND_ASSIGN(const Quantization quantization, RoundAll(graph, plan, activations, granularity));
+    ASSERT_THAT(ApplyQuantization(graph, plan, quantization), IsOk());
     EXPECT_NO_THROW(onnx::checker::check_model(graph.model()));
     EXPECT_EQ(graph.proto().input(0).name(), model.graph().input(0).name());
     EXPECT_EQ(graph.proto().output(0).name(), model.graph().output(0).name());
@@ -112,11 +131,28 @@ TEST(ApplyBiasTest, ABiasIsStoredInUnitsOfInputScaleTimesWeightScale) {
   Graph graph(model);
   const QuantizationPlan plan = PlanQuantization(graph, {});
   ASSERT_EQ(plan.groups.size(), 2);
-  ASSERT_THAT(ApplyQuantization(graph, plan, {{0.5F, 0}, {0.1F, 0}}, v1::WEIGHT_GRANULARITY_PER_CHANNEL), IsOk());
+  ASSERT_OK_AND_ASSIGN(const Quantization quantization, RoundAll(graph, plan, {{0.5F, 0}, {0.1F, 0}}));
+  ASSERT_THAT(ApplyQuantization(graph, plan, quantization), IsOk());
   const onnx::TensorProto* bias = graph.Initializer("b_quantized");
   ASSERT_NE(bias, nullptr);
   ASSERT_OK_AND_ASSIGN(const Tensor units, ToTensor(*bias));
   EXPECT_THAT(units.values<int32_t>(), Each(100));  // 0.5 / (0.5 * 0.01)
+}
+
+TEST(ApplyBiasTest, ALayerWithoutABiasGetsTheOneOfItsQuantization) {
+  onnx::ModelProto model = ParseOnnxText(R"(g (float[1,2,1,1] x) => (float[1,2,1,1] z)
+      <float[2,2,1,1] w = {1.27,0,0,-1.27}> { z = Conv(x, w) })");
+  onnx::shape_inference::InferShapes(model);
+  Graph graph(model);
+  const QuantizationPlan plan = PlanQuantization(graph, {});
+  const std::vector<QuantizationParameters> activations(plan.groups.size(), ParametersFor({-2.0F, 2.0F}, 8));
+  ASSERT_OK_AND_ASSIGN(Quantization quantization, RoundAll(graph, plan, activations));
+  const std::vector<float> before = RunOnRamp(model);
+  quantization.linear[0].bias = {0.5F, -0.25F};
+  ASSERT_THAT(ApplyQuantization(graph, plan, quantization), IsOk());
+  EXPECT_NO_THROW(onnx::checker::check_model(graph.model()));
+  EXPECT_THAT(RunOnRamp(graph.model()),
+              Pointwise(FloatNear(0.04F), std::vector<float>{before[0] + 0.5F, before[1] - 0.25F}));
 }
 
 }  // namespace

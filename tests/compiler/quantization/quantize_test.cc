@@ -15,7 +15,7 @@ using ::testing::FloatNear;
 
 TEST(QuantizeTest, ZeroHasANumberOfItsOwn) {
   for (const Range range : {Range{-1.0F, 3.1F}, Range{0.0F, 6.0F}, Range{-2.0F, 0.0F}, Range{-0.001F, 1000.0F}}) {
-    const QuantizationParameters parameters = ParametersForUint8(range);
+    const QuantizationParameters parameters = ParametersFor(range, 8);
     EXPECT_GE(parameters.zero_point, 0);
     EXPECT_LE(parameters.zero_point, 255);
     EXPECT_EQ(QuantizeToUint8({0.0F}, parameters).front(), parameters.zero_point);
@@ -24,15 +24,15 @@ TEST(QuantizeTest, ZeroHasANumberOfItsOwn) {
 
 TEST(QuantizeTest, TheRangeIsCoveredUpToHalfAStep) {
   const Range range{-1.3F, 2.9F};
-  const QuantizationParameters parameters = ParametersForUint8(range);
+  const QuantizationParameters parameters = ParametersFor(range, 8);
   const auto dequantize = [&](uint8_t q) { return static_cast<float>(q - parameters.zero_point) * parameters.scale; };
   EXPECT_THAT(dequantize(0), FloatNear(range.min, parameters.scale * 0.501F));
   EXPECT_THAT(dequantize(255), FloatNear(range.max, parameters.scale * 0.501F));
 }
 
 TEST(QuantizeTest, AnEmptyOrTinyRangeGivesAUsableScale) {
-  EXPECT_EQ(ParametersForUint8({0, 0}).scale, 1);
-  EXPECT_EQ(ParametersForUint8({0, std::numeric_limits<float>::denorm_min()}).scale, 1);
+  EXPECT_EQ(ParametersFor({0, 0}, 8).scale, 1);
+  EXPECT_EQ(ParametersFor({0, std::numeric_limits<float>::denorm_min()}, 8).scale, 1);
 }
 
 TEST(QuantizeTest, TiesRoundToEvenAndTheRestIsCutOff) {
