@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <memory>
 #include <unordered_set>
@@ -48,6 +49,9 @@ namespace {
 
 // Enough to see a loss of precision, few enough to cost less than calibration itself.
 constexpr size_t kEvaluationSamples = 16;
+// Where only layers are rounded together whose outputs read at most so many numbers, so many samples tell enough.
+constexpr int64_t kShallowDepth = 32;
+constexpr size_t kShallowSamples = 32;
 constexpr size_t kAnalysisSamples = 4;
 
 absl::Status Reason(const absl::Status& status, v1::FailureReason reason) { return WithReason(status, reason); }
@@ -277,7 +281,7 @@ class Builder {
     if (!classes_.empty()) Info(absl::StrFormat("equalized the channels of %d tensors", layers_.factors.size()));
     ASSIGN_OR_RETURN(Quantization quantization,
                      QuantizeToNearest(*graph_, plan_, layers_, statistics_, manifest().configuration()));
-    if (manifest().configuration().quantization().weight_rounding() == v1::WEIGHT_ROUNDING_OUTPUT_ERROR) {
+    if (manifest().configuration().quantization().weight_rounding() != v1::WEIGHT_ROUNDING_NEAREST) {
       RETURN_IF_ERROR(RoundByOutput(quantization));
     }
     if (!layers_.factors.empty()) {
@@ -296,16 +300,21 @@ class Builder {
 
   absl::Status RoundByOutput(Quantization& quantization) {
     constexpr double kShareOfCollecting = 0.3;
+    const bool is_shallow =
+        manifest().configuration().quantization().weight_rounding() == v1::WEIGHT_ROUNDING_OUTPUT_ERROR_SHALLOW;
+    const size_t samples = is_shallow ? std::min(kShallowSamples, source_->size()) : source_->size();
     ObserveOptions options;
     options.threads = arguments_.threads;
-    options.on_progress = [this](size_t done) {
-      ReportFraction(kShareOfCollecting * static_cast<double>(done) / static_cast<double>(source_->size()));
+    options.on_progress = [&](size_t done) {
+      ReportFraction(kShareOfCollecting * static_cast<double>(done) / static_cast<double>(samples));
       return absl::OkStatus();
     };
     ASSIGN_OR_RETURN(std::vector<LayerInputs> inputs,
                      CollectLayerInputs(
-                         float_model_, *graph_, plan_, layers_, quantization, source_->size(),
-                         [this](size_t sample) { return source_->Load(sample); }, options));
+                         float_model_, *graph_, plan_, layers_, quantization,
+                         is_shallow ? kShallowDepth : std::numeric_limits<int64_t>::max(), samples,
+                         // Spread over the set, which may be sorted.
+                         [&](size_t sample) { return source_->Load(sample * source_->size() / samples); }, options));
     const auto layers = static_cast<double>(inputs.size());
     return RoundLayersToOutput(
         plan_, layers_, std::move(inputs), arguments_.threads,

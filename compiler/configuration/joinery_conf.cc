@@ -167,7 +167,11 @@ void WriteJoineryConf(const v1::BuildConfiguration& configuration, JoineryConf& 
   const v1::Quantization& quantization = configuration.quantization();
   conf.set_preset(FromPreset(quantization.preset()));
   conf.set_cross_layer_equalization(FromBool(quantization.cross_layer_equalization()));
-  conf.set_weight_rounding(FromBool(quantization.weight_rounding() == v1::WEIGHT_ROUNDING_OUTPUT_ERROR));
+  // What lies between on and off only a preset asks for.
+  const v1::WeightRounding rounding = quantization.weight_rounding();
+  const bool is_switched = rounding == v1::WEIGHT_ROUNDING_OUTPUT_ERROR || rounding == v1::WEIGHT_ROUNDING_NEAREST;
+  conf.set_weight_rounding(is_switched ? FromBool(rounding == v1::WEIGHT_ROUNDING_OUTPUT_ERROR)
+                                       : JoineryConf::SWITCH_PRESET);
   conf.set_bias_correction(FromBiasCorrection(quantization.bias_correction()));
   conf.set_scale_refinement(FromBool(quantization.scale_refinement()));
   conf.set_smooth_quant_strength(quantization.smooth_quant_strength());

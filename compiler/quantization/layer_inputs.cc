@@ -138,8 +138,8 @@ int64_t ColumnsFor(const Layer& layer) {
 
 absl::StatusOr<std::vector<LayerInputs>> CollectLayerInputs(const onnx::ModelProto& model, Graph& graph,
                                                             const QuantizationPlan& plan, const FloatLayers& layers,
-                                                            const Quantization& quantization, size_t num_samples,
-                                                            const LoadSampleFunction& load,
+                                                            const Quantization& quantization, int64_t deepest,
+                                                            size_t num_samples, const LoadSampleFunction& load,
                                                             const ObserveOptions& options) {
   std::vector<Layer> collected(plan.linear_nodes.size());
   std::unordered_map<std::string, std::vector<size_t>> readers;
@@ -150,6 +150,7 @@ absl::StatusOr<std::vector<LayerInputs>> CollectLayerInputs(const onnx::ModelPro
     const auto group = static_cast<size_t>(linear.input_group);
     const std::optional<Window> window = WindowOf(graph, *linear.node, layers.weights[i]);
     if (!window.has_value() || plan.groups[group].bits != 8) continue;
+    if (window->size() / layers.weights[i].groups > deepest) continue;
     Layer& layer = collected[i];
     layer.window = *window;
     layer.inputs.groups = layers.weights[i].groups;
