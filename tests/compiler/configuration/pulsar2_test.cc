@@ -107,8 +107,8 @@ calibration {
 quantization {
   preset: PRESET_BALANCED
   cross_layer_equalization: true
-  weight_rounding: WEIGHT_ROUNDING_NEAREST
-  bias_correction: BIAS_CORRECTION_OFF
+  weight_rounding: WEIGHT_ROUNDING_OUTPUT_ERROR_SHALLOW
+  bias_correction: BIAS_CORRECTION_ANALYTIC
 }
 )");
   EXPECT_THAT(translation.warnings, IsEmpty());
@@ -220,7 +220,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"NoOptimization", Quant(R"("disable_quant_optimization": true)"), "PRESET_BALANCED weight_rounding"},
         {"NoRefinement",
          R"({"quant": {"disable_auto_refine_scale": true}, "joinery_conf": {"preset": "PRESET_ACCURATE"}})",
-         "BIAS_CORRECTION_OFF float_fallback_cosine"},
+         "BIAS_CORRECTION_ANALYTIC float_fallback_cosine"},
         {"Preset", R"({"joinery_conf": {"preset": "PRESET_FAST"}})", "PRESET_FAST"},
         {"TargetCosine", R"({"joinery_conf": {"target_cosine": 0.998}})", "target_cosine: 0.998"},
         {"Bytes", Processor(R"("src_dtype": "U8")"), "ELEMENT_TYPE_UINT8"},
@@ -377,7 +377,7 @@ TEST(FormatPulsar2Test, TheMinimalConfigurationInFull) {
   for (const char* line : {"\"target_hardware\": \"AX650\"", "\"npu_mode\": \"NPU1\"", "\"tensor_name\": \"input.1\"",
                            "\"tensor_layout\": \"NCHW\"", "\"calibration_method\": \"MinMax\"", "123.675",
                            "\"preset\": \"PRESET_BALANCED\"", "\"cross_layer_equalization\": \"SWITCH_ON\"",
-                           "\"weight_rounding\": \"SWITCH_OFF\"", "\"smooth_quant_strength\": 0"}) {
+                           "\"weight_rounding\": \"SWITCH_PRESET\"", "\"smooth_quant_strength\": 0"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }

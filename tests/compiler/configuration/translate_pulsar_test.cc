@@ -75,8 +75,8 @@ calibration {
 quantization {
   preset: PRESET_BALANCED
   cross_layer_equalization: true
-  weight_rounding: WEIGHT_ROUNDING_NEAREST
-  bias_correction: BIAS_CORRECTION_OFF
+  weight_rounding: WEIGHT_ROUNDING_OUTPUT_ERROR_SHALLOW
+  bias_correction: BIAS_CORRECTION_ANALYTIC
 }
 )");
 }
