@@ -29,6 +29,7 @@
 #include "compiler/evaluation/layer_analysis.h"
 #include "compiler/execution/executor.h"
 #include "compiler/failure.h"
+#include "compiler/frontend/convert_opset.h"
 #include "compiler/frontend/import_model.h"
 #include "compiler/frontend/import_quantization.h"
 #include "compiler/frontend/load_model.h"
@@ -36,6 +37,7 @@
 #include "compiler/frontend/simplify.h"
 #include "compiler/frontend/verify_equivalence.h"
 #include "compiler/ir/tensor_proto.h"
+#include "compiler/precision_search.h"
 #include "compiler/quantization/apply.h"
 #include "compiler/quantization/equalize.h"
 #include "compiler/quantization/keep_pixels.h"
@@ -49,9 +51,13 @@ namespace {
 
 // Enough to see a loss of precision, few enough to cost less than calibration itself.
 constexpr size_t kEvaluationSamples = 16;
+// How much of the way from the asked cosine to 1 a fallback aims at, because other samples may be further off.
+constexpr double kFallbackMargin = 0.1;
 // Where only layers are rounded together whose outputs read at most so many numbers, so many samples tell enough.
 constexpr int64_t kShallowDepth = 32;
 constexpr size_t kShallowSamples = 32;
+// The first that has QuantizeLinear with 16 bits.
+constexpr int kOpsetOf16Bits = 21;
 constexpr size_t kAnalysisSamples = 4;
 
 absl::Status Reason(const absl::Status& status, v1::FailureReason reason) { return WithReason(status, reason); }
@@ -163,6 +169,13 @@ class Builder {
     for (const PassReport& pass : *passes) {
       if (pass.rewrites > 0) Info(absl::StrCat(pass.pass, ": ", pass.rewrites, " rewrites"));
     }
+    if (Needs16Bits() && OpsetVersion(graph_->model()) < kOpsetOf16Bits && !TryRaiseOpset(*graph_, kOpsetOf16Bits)) {
+      return ModelReason(absl::UnimplementedError(absl::StrFormat(
+                             "16 bits need opset %d, to which some operator of this model cannot be converted: export "
+                             "it with that opset, or ask for 8 bits",
+                             kOpsetOf16Bits)),
+                         arguments_.model_path);
+    }
     const auto simplified = graph_->model();
     absl::StatusOr<std::vector<const onnx::NodeProto*>> added =
         AttachPreprocessing(*graph_, manifest().configuration());
@@ -181,6 +194,15 @@ class Builder {
     RETURN_IF_ERROR(VerifySimplified(simplified));
     original_.Clear();
     return absl::OkStatus();
+  }
+
+  bool Needs16Bits() const {
+    const v1::Quantization& asked = report_.manifest().configuration().quantization();
+    return asked.target_cosine() > 0 || asked.target_sqnr_db() > 0 ||
+           std::any_of(asked.layers().begin(), asked.layers().end(),
+                       [](const v1::LayerFormat& format) { return format.bits() == v1::LAYER_BITS_16; }) ||
+           std::any_of(imported_.activations.begin(), imported_.activations.end(),
+                       [](const auto& activation) { return activation.second.bits == 16; });
   }
 
   absl::Status OpenCalibrationSet() {
@@ -245,7 +267,7 @@ class Builder {
     if (manifest().configuration().quantization().cross_layer_equalization() && imported_.empty()) {
       classes_ = FindChannelClasses(*graph_, plan_, layers_.weights);
     }
-    const std::vector<ObservedTensor> tensors = TensorsToObserve(*graph_, plan_, classes_);
+    const std::vector<ObservedTensor> tensors = TensorsToObserve(*graph_, plan_, classes_, MaySearch());
     ObserveOptions options;
     options.threads = arguments_.threads;
     options.on_progress = [this](size_t done) {
@@ -275,7 +297,6 @@ class Builder {
   }
 
   absl::Status Quantize() {
-    NoteFloatNodes();
     float_model_ = graph_->model();
     layers_.factors = Equalize(classes_, statistics_, layers_.weights);
     if (!classes_.empty()) Info(absl::StrFormat("equalized the channels of %d tensors", layers_.factors.size()));
@@ -284,18 +305,91 @@ class Builder {
     if (manifest().configuration().quantization().weight_rounding() != v1::WEIGHT_ROUNDING_NEAREST) {
       RETURN_IF_ERROR(RoundByOutput(quantization));
     }
-    if (!layers_.factors.empty()) {
-      WriteWeights(plan_, layers_, *graph_);
-      rewritten_model_ = graph_->model();
-    }
+    if (!layers_.factors.empty()) WriteWeights(plan_, layers_, *graph_);
+    rewritten_model_ = graph_->model();
     if (!imported_.empty()) {
       std::vector<std::string> notes;
       RETURN_IF_ERROR(TakeImported(imported_, plan_, *graph_, quantization, notes));
       for (const std::string& note : notes) Warn(note);
     }
+    if (MaySearch()) return QuantizeMixed(std::move(quantization));
+    NoteFloatNodes();
     NoteRanges(quantization);
     RETURN_IF_ERROR(ApplyQuantization(*graph_, plan_, quantization));
     return RemoveIdentityPreprocessing(*graph_).status();
+  }
+
+  // Whether layers may be given other formats than configured, until the outputs are as exact as asked for.
+  bool MaySearch() const {
+    const v1::Quantization& asked = report_.manifest().configuration().quantization();
+    // Imported scales are for the formats they were trained with.
+    return imported_.empty() &&
+           (asked.target_cosine() > 0 || asked.target_sqnr_db() > 0 || asked.float_fallback_cosine() > 0);
+  }
+
+  absl::Status QuantizeMixed(Quantization base) {
+    Quantizable network{rewritten_model_, {}, statistics_, layers_.factors, {}, manifest().configuration()};
+    for (const onnx::NodeProto* node : preprocessing_) network.left_out.push_back(node->output(0));
+    for (size_t i = 0; i < plan_.linear_nodes.size(); ++i) {
+      network.linear.emplace(plan_.linear_nodes[i].node->output(0), std::move(base.linear[i]));
+    }
+    const v1::Quantization& asked = manifest().configuration().quantization();
+    ChosenBits chosen;
+    if (asked.target_cosine() > 0 || asked.target_sqnr_db() > 0) {
+      const PrecisionGoal goal{asked.target_cosine(), asked.target_sqnr_db(), v1::LAYER_BITS_16};
+      RETURN_IF_ERROR(SearchFormats(network, goal, chosen));
+    }
+    if (asked.float_fallback_cosine() > 0) {
+      const double cosine = asked.float_fallback_cosine() + kFallbackMargin * (1 - asked.float_fallback_cosine());
+      RETURN_IF_ERROR(SearchFormats(network, {cosine, 0, v1::LAYER_BITS_FLOAT}, chosen));
+    }
+    ASSIGN_OR_RETURN(Quantized quantized, QuantizeAs(network, chosen));
+    graph_ = std::move(quantized.graph);
+    plan_ = std::move(quantized.plan);
+    for (v1::FloatNode& node : plan_.float_nodes) {
+      if (IsChosen(chosen, node)) node.set_reason("with 8 bits here an output would be too far from the float model's");
+    }
+    NoteFloatNodes();
+    NoteRanges(quantized.quantization);
+    return absl::OkStatus();
+  }
+
+  // Adds to `chosen` what reaches the goal.
+  absl::Status SearchFormats(const Quantizable& network, const PrecisionGoal& goal, ChosenBits& chosen) {
+    const size_t samples = std::min(kEvaluationSamples, source_->size());
+    PrecisionSearchOptions options;
+    options.num_samples = samples;
+    options.threads = arguments_.threads;
+    options.load = [&](size_t sample) { return source_->Load(sample * source_->size() / samples); };
+    options.on_progress = [this](double fraction) {
+      ReportFraction(fraction);
+      return absl::OkStatus();
+    };
+    ASSIGN_OR_RETURN(PrecisionSearchResult result, SearchPrecision(network, goal, chosen, options));
+    const size_t before = chosen.size();
+    chosen = std::move(result.chosen);
+    const bool is_float = goal.bits == v1::LAYER_BITS_FLOAT;
+    const std::string format = is_float ? "float" : "16 bits";
+    if (!is_float || chosen.size() > before) trade_off_ = std::move(result.curve);
+    std::string asked = goal.cosine > 0 ? absl::StrFormat("cosine %.4f", goal.cosine) : "";
+    if (goal.sqnr_db > 0) absl::StrAppendFormat(&asked, "%sSQNR %.2f dB", asked.empty() ? "" : " and ", goal.sqnr_db);
+    if (!result.is_reached) {
+      Warn(absl::StrFormat("no output may be further off than %s, which even all layers in %s do not reach", asked,
+                           format));
+    } else if (chosen.size() > before) {
+      Info(absl::StrFormat("%d tensors in %s for %s in every output", chosen.size() - before, format, asked));
+    }
+    return absl::OkStatus();
+  }
+
+  bool IsChosen(const ChosenBits& chosen, const v1::FloatNode& node) const {
+    for (const onnx::NodeProto& candidate : rewritten_model_.graph().node()) {
+      if (candidate.name() != node.name() && (candidate.output().empty() || candidate.output(0) != node.name()))
+        continue;
+      return std::any_of(candidate.output().begin(), candidate.output().end(),
+                         [&](const std::string& output) { return chosen.contains(output); });
+    }
+    return false;
   }
 
   absl::Status RoundByOutput(Quantization& quantization) {
@@ -380,10 +474,10 @@ class Builder {
                                        .threads = arguments_.threads,
                                        .measure_contributions = arguments_.measure_contributions};
     const absl::StatusOr<v1::Precision> layers = AnalyzeLayers(
-        rewritten_model_.has_graph() ? rewritten_model_ : float_model_, graph_->model(),
-        [this](size_t sample) { return source_->Load(sample); }, options);
+        rewritten_model_, graph_->model(), [this](size_t sample) { return source_->Load(sample); }, options);
     if (!layers.ok()) return Warn(absl::StrCat("no precision report by layer: ", layers.status().message()));
     manifest().mutable_precision()->MergeFrom(*layers);
+    for (const v1::TradeOffPoint& point : trade_off_) *manifest().mutable_precision()->add_trade_off() = point;
     AddAdvice(manifest());
   }
 
@@ -466,9 +560,10 @@ class Builder {
   ImportedQuantization imported_;
   // The simplified model with the deployed inputs, before quantization.
   onnx::ModelProto float_model_;
-  // The same with rewritten weights, whose tensors are those of the artifact but for rounding; empty if they are the
-  // same.
+  // The same with rewritten weights: its tensors are those of the artifact but for rounding.
   onnx::ModelProto rewritten_model_;
+  // Of the last search for formats.
+  std::vector<v1::TradeOffPoint> trade_off_;
   std::vector<const onnx::NodeProto*> preprocessing_;
   std::unique_ptr<DataSet> data_set_;
   std::unique_ptr<FeedSource> source_;

@@ -80,7 +80,7 @@ std::vector<Range> SamplesOfGroup(const ActivationGroup& group, const Statistics
 }  // namespace
 
 std::vector<ObservedTensor> TensorsToObserve(Graph& graph, const QuantizationPlan& plan,
-                                             const std::vector<ChannelClass>& classes) {
+                                             const std::vector<ChannelClass>& classes, bool all) {
   std::unordered_map<std::string, int> axes;
   for (const LinearNode& linear : plan.linear_nodes) {
     axes.try_emplace(linear.node->input(0), InputChannelAxis(graph, *linear.node));
@@ -90,17 +90,29 @@ std::vector<ObservedTensor> TensorsToObserve(Graph& graph, const QuantizationPla
     for (const std::string& tensor : tied.tensors) axes[tensor] = 1;
   }
   std::vector<ObservedTensor> observed;
+  std::unordered_set<std::string> known;
+  const auto observe = [&](const std::string& tensor) {
+    if (!known.insert(tensor).second) return;
+    const auto axis = axes.find(tensor);
+    ObservedTensor& added = observed.emplace_back(ObservedTensor{tensor, axis == axes.end() ? -1 : axis->second});
+    if (added.channel_axis < 0) return;
+    const auto shape = graph.Shape(tensor);
+    const auto dimension = static_cast<size_t>(added.channel_axis);
+    if (!shape.has_value() || dimension >= shape->size() || (*shape)[dimension] > kMostChannels) {
+      added.channel_axis = -1;
+    }
+  };
   for (const ActivationGroup& group : plan.groups) {
     const std::unordered_set<std::string> members(group.tensors.begin(), group.tensors.end());
     for (const std::string& tensor : group.tensors) {
-      if (!read_by_linear.contains(tensor) && IsFilledByGroup(graph, tensor, members)) continue;
-      const auto axis = axes.find(tensor);
-      ObservedTensor& added = observed.emplace_back(ObservedTensor{tensor, axis == axes.end() ? -1 : axis->second});
-      const auto shape = graph.Shape(tensor);
-      const bool is_known = shape.has_value() && added.channel_axis < static_cast<int>(shape->size());
-      if (added.channel_axis >= 0 && (!is_known || (*shape)[static_cast<size_t>(added.channel_axis)] > kMostChannels)) {
-        added.channel_axis = -1;
-      }
+      if (all || read_by_linear.contains(tensor) || !IsFilledByGroup(graph, tensor, members)) observe(tensor);
+    }
+  }
+  if (!all) return observed;
+  for (const onnx::NodeProto* node : graph.nodes()) {
+    if (FindOperatorRule(*node) == nullptr) continue;
+    for (const std::string& output : node->output()) {
+      if (!output.empty() && graph.ElementType(output) == onnx::TensorProto::FLOAT) observe(output);
     }
   }
   return observed;

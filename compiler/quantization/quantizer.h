@@ -19,9 +19,9 @@
 namespace joinery::compiler {
 
 // What must be observed to quantize by `plan`, each tensor once. Tensors whose values are all those of another in their
-// group are left out.
+// group are left out. With `all`, every float tensor is observed that some other plan for the graph might quantize.
 std::vector<ObservedTensor> TensorsToObserve(Graph& graph, const QuantizationPlan& plan,
-                                             const std::vector<ChannelClass>& classes);
+                                             const std::vector<ChannelClass>& classes, bool all = false);
 
 // The scale and zero point of each of the plan's groups. `factors` as in FloatLayers.
 absl::StatusOr<std::vector<QuantizationParameters>> ChooseParameters(Graph& graph, const QuantizationPlan& plan,
