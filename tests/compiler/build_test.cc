@@ -130,6 +130,22 @@ TEST_F(BuildTest, TheSameInputsGiveTheSameBytesOnAnyNumberOfThreads) {
   EXPECT_EQ(*base::Sha256OfFile(folder_ / "m.joint"), *base::Sha256OfFile(folder_ / "again.joint"));
 }
 
+TEST_F(BuildTest, LayersHaveTheBitsThatTheCommandLineSays) {
+  onnx::ModelProto model = ParseOnnxText(kModel);
+  model.mutable_graph()->mutable_node(0)->set_name("Conv_0");
+  Write("m.onnx", model.SerializeAsString());
+  QuantizationOverrides overrides;
+  overrides.layer_bits = {"Conv.*=float", "Gemm.*=16"};
+  ASSERT_THAT(ApplyOverrides(overrides, arguments_.configuration), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Report report, Build(arguments_, recorder_));
+  std::vector<std::string> left_float;
+  for (const v1::FloatNode& node : report.manifest().float_nodes()) {
+    left_float.push_back(node.name() + ": " + node.reason());
+  }
+  EXPECT_THAT(left_float, Contains("Conv_0: left float by configuration"));
+  EXPECT_THAT(report.warnings(), Contains(HasSubstr("Gemm.*")));
+}
+
 TEST_F(BuildTest, EveryNodeSaysWhichPartRunsIt) {
   ASSERT_THAT(Build(arguments_, recorder_), IsOk());
   ASSERT_OK_AND_ASSIGN(const Joint joint, ReadJoint(arguments_.output_path));

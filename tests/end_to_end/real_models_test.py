@@ -53,8 +53,8 @@ def cosine(a, b):
 
 
 @pytest.mark.parametrize("model, mean, std, divisor, least_cosine, least_top1", [
-    pytest.param("mobilenetv2", *IMAGE_NET, 0.985, 0.81, id="mobilenetv2"),
-    pytest.param("efficientnet_lite0", [127] * 3, [128] * 3, 1, 0.994, 0.86, id="efficientnet_lite0"),
+    pytest.param("mobilenetv2", *IMAGE_NET, 0.995, 0.82, id="mobilenetv2"),
+    pytest.param("efficientnet_lite0", [127] * 3, [128] * 3, 1, 0.9975, 0.863, id="efficientnet_lite0"),
 ])
 def test_classifier(programs, model, mean, std, divisor, least_cosine, least_top1):
     """Scored on 600 photos that calibration has not seen."""
@@ -94,15 +94,17 @@ class Network:
     fit: str = "COVER"
     shape: str = ""
     samples: int = 16
+    least_cosine: float = 0.99
 
 
 PIXELS = ([0] * 3, [1] * 3)
 NETWORKS = [
     Network("face_RFB-320", "faces", [127] * 3, [128] * 3),
     Network("face_RFB-320_without_postprocessing", "faces", [127] * 3, [128] * 3),
-    Network("ppocrv4_det", "ocr", *IMAGE_NET, shape="x:1x3x320x320", fit="STRETCH"),
-    Network("ppocrv4_rec", "ocr", [0.5] * 3, [0.5] * 3, 255, shape="x:1x3x48x320", fit="STRETCH"),
-    Network("nanodet_m_416", "coco_calib", [123.675, 116.28, 103.53], [58.395, 57.12, 57.375], colours="BGR"),
+    Network("ppocrv4_det", "ocr", *IMAGE_NET, shape="x:1x3x320x320", fit="STRETCH", least_cosine=0.9),
+    Network("ppocrv4_rec", "ocr", [0.5] * 3, [0.5] * 3, 255, shape="x:1x3x48x320", fit="STRETCH", least_cosine=0.97),
+    Network("nanodet_m_416", "coco_calib", [123.675, 116.28, 103.53], [58.395, 57.12, 57.375], colours="BGR",
+            least_cosine=0.985),
     Network("yunet_n_320", "faces", *PIXELS, colours="BGR"),
     Network("mlperf_mobilenetv1_025_vww", "coco_calib", *PIXELS, 255),
     Network("mlperf_resnet8_cifar10", "cifar10_calib.tar", *PIXELS),
@@ -160,4 +162,4 @@ def test_network_converts(programs, network):
     for name, value in cosines.items():
         alone = " ".join(f"{cosine(want, got):.4f}" for want, got in zip(*outputs[name]))
         print(f"{network.name}: output {name}: cosine {value:.4f} (of each picture {alone})")
-    assert min(cosines.values()) > 0.8
+    assert min(cosines.values()) > network.least_cosine
