@@ -44,8 +44,7 @@ void AddValue(float value, Row& row) {
 #endif
 
 // Independent lanes, so that the compiler can work on several values at once; all versions add in the same order.
-// Returns false, with `row` unchanged, if a
-// value is not finite.
+// Returns false, with `row` unchanged, if a value is not finite.
 JOINERY_WIDE_VECTORS bool AddFiniteBlock(const float* values, size_t count, Row& row) {
   using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
   const Lanes none = {};
@@ -223,7 +222,8 @@ void ChannelStatistics::Halve(size_t channel) {
   const int zero_bin = is_signed_[channel] ? kHalf : 0;
   for (int i = 0; i < kBins; ++i) {
     const int from_zero = i - zero_bin;
-    merged[static_cast<size_t>(zero_bin + (from_zero - (from_zero & 1)) / 2)] += bins[i];
+    const int halved = zero_bin + (from_zero - (from_zero & 1)) / 2;
+    merged[static_cast<size_t>(halved)] += bins[i];
   }
   std::copy(merged.begin(), merged.end(), bins);
   ++exponent_[channel];
