@@ -193,7 +193,7 @@ TEST(PlanTest, PaddingWithSomethingElseThanZeroStaysFloat) {
 }
 
 TEST(PlanTest, NodesThatAreLeftOutAreNeitherQuantizedNorReported) {
-  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z) { y = Relu(x)  z = Sigmoid(y) })");
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z) { y = Relu(x)  z = Tanh(y) })");
   const std::vector<const onnx::NodeProto*> left_out = {graph.Producer("y")};
   const QuantizationPlan plan = PlanQuantization(graph, left_out);
   EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("y"), ElementsAre("z")));
@@ -217,14 +217,14 @@ TEST(PlanTest, A16BitOperatorWidensWhatItReadsAndWrites) {
         z = Conv(y, w)
         u = Relu(z)
         t = MaxPool <kernel_shape = [2,2], strides = [2,2]> (u)
-        v = Sigmoid(t) })");
+        v = Tanh(t) })");
   const QuantizationPlan plan = PlanQuantization(graph, {}, BitsByOperator("Conv", v1::LAYER_BITS_16));
   EXPECT_THAT(GroupsOf(plan), ElementsAre(ElementsAre("x"), ElementsAre("y"), ElementsAre("u", "t"), ElementsAre("v")));
   EXPECT_THAT(BitsOf(plan), ElementsAre(8, 16, 16, 8));
 }
 
 TEST(PlanTest, AMoverDoesNotWiden) {
-  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z) { y = Sigmoid(x)  z = Flatten(y) })");
+  Graph graph = Infer(R"(g (float[1,2] x) => (float[1,2] z) { y = Tanh(x)  z = Flatten(y) })");
   EXPECT_THAT(BitsOf(PlanQuantization(graph, {}, BitsByOperator("Flatten", v1::LAYER_BITS_16))), ElementsAre(8, 8));
 }
 
