@@ -20,7 +20,7 @@ Range ChooseRange(const Histogram& histogram, absl::Span<const Range> extremes_o
     case v1::RANGE_METHOD_ENTROPY:
       return EntropyRange(histogram, options.levels);
     default:
-      return LeastSquaresRange(histogram, options.levels);
+      return LeastSquaresRange(histogram, options.levels, options.weight_below);
   }
 }
 

@@ -20,6 +20,8 @@ struct RangeOptions {
   int levels = 256;
   // See Calibration.percentile; 0: kDefaultPercentile.
   double percentile = 0;
+  // For MSE: how much the error of a value below zero counts against that of one above.
+  double weight_below = 1;
 };
 
 // The range by the method of the options.

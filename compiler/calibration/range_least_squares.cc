@@ -78,14 +78,22 @@ struct Best {
   double error = std::numeric_limits<double>::infinity();
 };
 
-void Search(const std::vector<End>& below, const std::vector<End>& above, double num_values, int levels, Best& best) {
+// What the error of a value counts: of those above zero 1, of those below `weight`.
+struct Sides {
+  double num_below;
+  double num_above;
+  double weight;
+};
+
+void Search(const std::vector<End>& below, const std::vector<End>& above, const Sides& sides, int levels, Best& best) {
   const double squared_step = 1.0 / (levels - 1.0) / (levels - 1.0);
   for (const End& upper : above) {
-    const double inside_above = num_values - upper.cut_off.count;
+    const double inside_above = sides.num_above - upper.cut_off.count;
     for (const End& lower : below) {
       const double span = upper.at + lower.at;
-      const double rounded = (inside_above - lower.cut_off.count) * span * span * squared_step / 12;
-      const double error = rounded + upper.cut_off.squared_distance + lower.cut_off.squared_distance;
+      const double inside = inside_above + sides.weight * (sides.num_below - lower.cut_off.count);
+      const double cut_off = upper.cut_off.squared_distance + sides.weight * lower.cut_off.squared_distance;
+      const double error = inside * span * span * squared_step / 12 + cut_off;
       if (error < best.error) best = {lower.at, upper.at, error};
     }
   }
@@ -93,23 +101,23 @@ void Search(const std::vector<End>& below, const std::vector<End>& above, double
 
 }  // namespace
 
-Range LeastSquaresRange(const Histogram& histogram, int levels) {
+Range LeastSquaresRange(const Histogram& histogram, int levels, double weight_below) {
   const Range whole = MinMaxRange(histogram);
   const double lowest = -static_cast<double>(whole.min);
   const double highest = whole.max;
   const Side below(histogram, -1);
   const Side above(histogram, 1);
   // Zero is exact in every range.
-  const double nonzero = below.Beyond(0).count + above.Beyond(0).count;
+  const Sides sides{below.Beyond(0).count, above.Beyond(0).count, weight_below};
 
   Best best;
-  Search(EndsOf(below, lowest, 0, kSteps, kSteps), EndsOf(above, highest, 0, kSteps, kSteps), nonzero, levels, best);
+  Search(EndsOf(below, lowest, 0, kSteps, kSteps), EndsOf(above, highest, 0, kSteps, kSteps), sides, levels, best);
   const auto around = [](const Side& side, double extreme, double found) {
     const int steps = kSteps * kFineSteps;
     const int center = extreme > 0 ? static_cast<int>((1 - found / extreme) * steps + 0.5) : 0;
     return EndsOf(side, extreme, center - kFineSteps, center + kFineSteps, steps);
   };
-  Search(around(below, lowest, best.below), around(above, highest, best.above), nonzero, levels, best);
+  Search(around(below, lowest, best.below), around(above, highest, best.above), sides, levels, best);
   return {static_cast<float>(0 - best.below), static_cast<float>(best.above)};
 }
 

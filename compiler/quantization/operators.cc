@@ -116,6 +116,20 @@ const OperatorRule* FindOperatorRule(const onnx::NodeProto& node) {
   return found == Rules().end() ? nullptr : &*found;
 }
 
+namespace {
+
+// Whether all that reads the tensor moves its values to outputs of the graph.
+bool OnlyReachesOutputs(Graph& graph, const std::string& tensor) {
+  const std::vector<onnx::NodeProto*> readers = graph.Consumers(tensor);
+  if (readers.empty()) return graph.IsGraphOutput(tensor);
+  return std::all_of(readers.begin(), readers.end(), [&](const onnx::NodeProto* reader) {
+    const OperatorRule* rule = FindOperatorRule(*reader);
+    return rule != nullptr && rule->role == OperatorRole::kPassThrough && OnlyReachesOutputs(graph, reader->output(0));
+  });
+}
+
+}  // namespace
+
 std::string FindObstacle(Graph& graph, const onnx::NodeProto& node) {
   if (node.op_type() == "Pad") {
     if (StringAttribute(node, "mode", "constant") != "constant" || node.input_size() < 3 || node.input(2).empty())
@@ -123,6 +137,9 @@ std::string FindObstacle(Graph& graph, const onnx::NodeProto& node) {
     const onnx::TensorProto* value = graph.Initializer(node.input(2));
     const absl::StatusOr<std::vector<float>> values = value == nullptr ? absl::NotFoundError("") : FloatValues(*value);
     if (!values.ok() || values->size() != 1 || values->front() != 0) return "it pads with something else than zero";
+  }
+  if (node.op_type() == "Sigmoid" && OnlyReachesOutputs(graph, node.output(0))) {
+    return "its results are outputs, and 8 bits have no number for small scores";
   }
   if (node.op_type() == "Resize" && StringAttribute(node, "mode", "nearest") == "cubic") {
     return "cubic interpolation leaves the range of its input";

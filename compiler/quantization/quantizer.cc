@@ -53,6 +53,15 @@ absl::StatusOr<Histogram> HistogramOfGroup(Graph& graph, const ActivationGroup& 
   return histogram;
 }
 
+// What is left of the squared error of a negative value behind the LeakyRelu that alone reads the group.
+double WeightBelowZero(Graph& graph, const ActivationGroup& group) {
+  if (group.tensors.size() != 1 || !group.constants.empty() || graph.IsGraphOutput(group.tensors.front())) return 1;
+  const std::vector<onnx::NodeProto*> readers = graph.Consumers(group.tensors.front());
+  if (readers.size() != 1 || readers.front()->op_type() != "LeakyRelu") return 1;
+  const double slope = FloatAttribute(*readers.front(), "alpha", 0.01F);
+  return std::clamp(slope * slope, 1e-6, 1.0);
+}
+
 // Each sample's extremes over all tensors of a group, as they are in the rewritten network: all that is known of a
 // sample is its extremes, so they are scaled as those of all samples are.
 std::vector<Range> SamplesOfGroup(const ActivationGroup& group, const StatisticsOfTensors& statistics,
@@ -130,8 +139,10 @@ absl::StatusOr<std::vector<QuantizationParameters>> ChooseParameters(Graph& grap
       continue;
     }
     ASSIGN_OR_RETURN(const Histogram histogram, HistogramOfGroup(graph, group, statistics, factors));
-    const RangeOptions options{
-        .method = calibration.range_method(), .levels = 1 << group.bits, .percentile = calibration.percentile()};
+    const RangeOptions options{.method = calibration.range_method(),
+                               .levels = 1 << group.bits,
+                               .percentile = calibration.percentile(),
+                               .weight_below = WeightBelowZero(graph, group)};
     const Range range = ChooseRange(histogram, SamplesOfGroup(group, statistics, histogram), options);
     parameters.push_back(ParametersFor(range, group.bits));
   }
