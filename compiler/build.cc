@@ -39,6 +39,7 @@
 #include "compiler/ir/tensor_proto.h"
 #include "compiler/precision_search.h"
 #include "compiler/quantization/apply.h"
+#include "compiler/quantization/correct_bias_sequentially.h"
 #include "compiler/quantization/equalize.h"
 #include "compiler/quantization/keep_pixels.h"
 #include "compiler/quantization/layer_bits.h"
@@ -51,8 +52,10 @@ namespace {
 
 // Enough to see a loss of precision, few enough to cost less than calibration itself.
 constexpr size_t kEvaluationSamples = 16;
-// How much of the way from the asked cosine to 1 a fallback aims at, because other samples may be further off.
+// How much of the way from the asked cosine to 1 a fallback aims at, because other samples may be further off; the
+// fewer samples, the more.
 constexpr double kFallbackMargin = 0.1;
+constexpr double kFallbackMarginOfSample = 3;
 // Where only layers are rounded together whose outputs read at most so many numbers, so many samples tell enough.
 constexpr int64_t kShallowDepth = 32;
 constexpr size_t kShallowSamples = 32;
@@ -311,12 +314,30 @@ class Builder {
       std::vector<std::string> notes;
       RETURN_IF_ERROR(TakeImported(imported_, plan_, *graph_, quantization, notes));
       for (const std::string& note : notes) Warn(note);
+    } else {
+      RETURN_IF_ERROR(CorrectBiases(quantization));
     }
     if (MaySearch()) return QuantizeMixed(std::move(quantization));
     NoteFloatNodes();
     NoteRanges(quantization);
     RETURN_IF_ERROR(ApplyQuantization(*graph_, plan_, quantization));
     return RemoveIdentityPreprocessing(*graph_).status();
+  }
+
+  absl::Status CorrectBiases(Quantization& quantization) {
+    if (manifest().configuration().quantization().bias_correction() != v1::BIAS_CORRECTION_SEQUENTIAL) {
+      return absl::OkStatus();
+    }
+    const auto layers = static_cast<double>(plan_.linear_nodes.size());
+    ObserveOptions options;
+    options.threads = arguments_.threads;
+    options.on_progress = [&](size_t done) {
+      ReportFraction(static_cast<double>(done) / layers);
+      return absl::OkStatus();
+    };
+    return CorrectBiasSequentially(
+        *graph_, plan_, layers_.weights, source_->size(), [this](size_t sample) { return source_->Load(sample); },
+        options, quantization);
   }
 
   // Whether layers may be given other formats than configured, until the outputs are as exact as asked for.
@@ -340,7 +361,9 @@ class Builder {
       RETURN_IF_ERROR(SearchFormats(network, goal, chosen));
     }
     if (asked.float_fallback_cosine() > 0) {
-      const double cosine = asked.float_fallback_cosine() + kFallbackMargin * (1 - asked.float_fallback_cosine());
+      const auto samples = static_cast<double>(std::min(kEvaluationSamples, source_->size()));
+      const double margin = std::min(0.5, kFallbackMargin + kFallbackMarginOfSample / samples);
+      const double cosine = asked.float_fallback_cosine() + margin * (1 - asked.float_fallback_cosine());
       RETURN_IF_ERROR(SearchFormats(network, {cosine, 0, v1::LAYER_BITS_FLOAT}, chosen));
     }
     ASSIGN_OR_RETURN(Quantized quantized, QuantizeAs(network, chosen));

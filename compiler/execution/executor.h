@@ -54,6 +54,9 @@ struct ExecutorOptions {
   int threads = 1;
   // Let the runtime rewrite the graph for speed. Off: nodes run as they stand.
   bool optimize = true;
+  // Let it compute between QuantizeLinear and DequantizeLinear in integers. Off: in float, on constants that are
+  // dequantized once. On, it also rounds float weights between them, whose scale is not known to it.
+  bool use_integers = true;
 };
 
 // Runs the model once and keeps its outputs.

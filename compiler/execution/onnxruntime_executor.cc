@@ -123,6 +123,7 @@ absl::StatusOr<std::unique_ptr<Executor>> LoadOnnxRuntime(const onnx::ModelProto
     session_options.SetIntraOpNumThreads(options.threads);
     session_options.SetInterOpNumThreads(1);
     session_options.SetGraphOptimizationLevel(options.optimize ? ORT_ENABLE_ALL : ORT_DISABLE_ALL);
+    if (!options.use_integers) session_options.AddConfigEntry("session.disable_quant_qdq", "1");
     return std::make_unique<OnnxRuntimeExecutor>(
         Ort::Session(Environment(), bytes.data(), bytes.size(), session_options));
   } catch (const Ort::Exception& error) {

@@ -17,64 +17,63 @@
 
 namespace joinery::compiler {
 
-// Every algorithm that changes one layer after the other by what the changed network computes would run the layers
-// before it again and again; here each is run once. Activations are held as integers where the model quantizes them:
-// DequantizeLinear belongs to its readers, and is repeated in every part that has one. Not thread-safe.
+// Whoever changes one layer after the other by what the changed network computes would run what comes before it again
+// and again; here every node runs once. DequantizeLinear is repeated in every part that reads its output, so that
+// activations are held as integers where the model quantizes them. Not thread-safe.
 class HeldRun {
  public:
-  // `model` has its nodes in topological order. `load` as in VisitTensors, for samples 0 to num_samples - 1.
-  static absl::StatusOr<HeldRun> Start(const onnx::ModelProto& model, size_t num_samples, const LoadSampleFunction& load,
+  // The nodes of `model` are in topological order. `load` makes the feed of samples 0 to num_samples - 1; any thread
+  // may call it. `threads` samples run at once. Errors: those of `load`.
+  static absl::StatusOr<HeldRun> Start(onnx::ModelProto model, size_t num_samples, const LoadSampleFunction& load,
                                        int threads);
 
-  // One more than the place of the node that makes `tensor`: where it is to be had. 0 if there is none.
-  size_t PlaceAfter(const std::string& tensor) const;
+  size_t num_nodes() const { return nodes_.size(); }
+  size_t num_samples() const { return held_.size(); }
+  // Where in the order of nodes the one that makes `tensor` is; num_nodes() if there is none.
+  size_t PlaceOf(const std::string& tensor) const;
 
-  // Runs the nodes before `place` that did not run yet, on all samples.
-  // Errors: those of loading the part and of running.
-  absl::Status RunTo(size_t place);
+  // Runs the nodes before `end` that did not run yet, on all samples. Errors: those of loading the part and of running.
+  absl::Status RunTo(size_t end);
 
-  // Of one sample; null if it was not made yet, or no later node reads it. What the node right before the place of the
-  // last RunTo made is always held.
+  // Null if it was not made yet, or no node to come reads it. What the last node of the last RunTo made is held.
   Tensor* Held(size_t sample, const std::string& tensor);
 
-  // What did not run yet, up to the model's outputs, loaded with additional inputs.
+  // What did not run yet, up to the model's outputs, as a model of its own.
   struct Rest {
     std::unique_ptr<Executor> executor;
-    // What it reads of the tensors that are held, its first inputs.
+    // Its first inputs: of what is held, what it reads.
     std::vector<std::string> held;
   };
-  // `parameters` are initializers of the model that become inputs, behind the others and in this order, all of them.
+  // Those of the initializers `parameters` that it reads become inputs behind the others, in the order of `parameters`.
+  // Errors: those of loading.
   absl::StatusOr<Rest> LoadRest(const std::vector<std::string>& parameters);
 
-  size_t num_samples() const { return held_.size(); }
+  // Whether what did not run yet reads the initializer.
+  bool IsReadByRest(const std::string& initializer);
 
  private:
   struct Part {
     onnx::ModelProto model;
-    std::vector<std::string> inputs;
+    std::vector<std::string> held;
     std::vector<std::string> outputs;
   };
 
-  HeldRun(const onnx::ModelProto& model, int threads);
+  HeldRun(onnx::ModelProto model, int threads);
 
-  bool IsLazy(const onnx::NodeProto& node) const;
-  // Calls `visit` with what is computed that `tensor` is made of: itself, or what its DequantizeLinear reads.
+  // What `tensor` is made of: itself, or what the DequantizeLinear that makes it reads.
   void ForEachSource(const std::string& tensor, const std::function<void(const std::string&)>& visit);
-  void FindLastReaders();
-  bool IsReadAfter(const std::string& tensor, size_t place) const;
-  void AddSource(const std::string& tensor, size_t begin, Part& part, std::unordered_set<std::string>& seen);
-  void AddInput(const std::string& tensor, const Tensor& value, onnx::GraphProto& graph) const;
-  // The nodes from `begin` to before `end`.
-  Part Cut(size_t begin, size_t end, const std::vector<std::string>& parameters);
+  bool IsReadFrom(const std::string& tensor, size_t place) const;
+  // The nodes from place_ to before `end`, with what they are made of; without what comes out.
+  Part Cut(size_t end);
+  absl::Status RunSample(Executor& executor, const Part& part, std::unordered_map<std::string, Tensor>& held) const;
 
-  // The model without its nodes' order being changed.
   std::unique_ptr<Graph> graph_;
   int threads_;
   std::vector<const onnx::NodeProto*> nodes_;
   std::unordered_map<std::string, size_t> place_of_;
-  // The place of the last node that reads a tensor; that of none for outputs of the model.
+  // The place of the last node that reads a tensor or what is dequantized of it; outputs are read at the end.
   std::unordered_map<std::string, size_t> last_reader_;
-  std::unordered_map<std::string, const onnx::ValueInfoProto*> output_of_;
+  // The nodes before it have run.
   size_t place_ = 0;
   std::vector<std::unordered_map<std::string, Tensor>> held_;
 };
