@@ -7,10 +7,10 @@ import time
 from programs import files_below, processes_in, wait_until
 
 
-def test_cancel_a_running_job(programs, service, slow_inputs):
+def test_cancel_a_running_job(programs, service, endless_inputs):
     service.start_server()
     worker = service.start_worker()
-    client = service.start_client("build", *slow_inputs.client_arguments(), "-o", programs.files / "out.joint")
+    client = service.start_client("build", *endless_inputs.client_arguments(), "-o", programs.files / "out.joint")
     job_id = service.wait_until_running()
     service.wait_until_calibrating(job_id)
     begin = time.monotonic()
@@ -40,15 +40,17 @@ def test_cancel_a_queued_job(service, inputs):
     assert service.show(job_id)["attempts"] == 0
 
 
-def test_ctrl_c_while_waiting(service, slow_inputs):
+def test_ctrl_c_while_waiting(service, inputs, held_compiler):
+    """The job goes on without its client."""
     service.start_server()
-    service.start_worker()
-    client = service.start_client("build", *slow_inputs.client_arguments())
+    service.start_worker("--compiler", held_compiler.path)
+    client = service.start_client("build", *inputs.client_arguments())
     job_id = service.wait_until_running()
     client.signal(signal.SIGINT)
     done = client.wait(5)
     assert done.code == 130 and done.out == "", done
     assert f"joinery jobs watch {job_id}" in done.err
+    held_compiler.release()
     assert service.wait_until_final(job_id)["state"] == "JOB_STATE_SUCCEEDED"
 
 
@@ -74,11 +76,11 @@ def test_idle_service_stops(programs, service):
     assert files_below(service.work) == []
 
 
-def test_worker_stops_in_the_middle_of_a_job(programs, service, slow_inputs):
+def test_worker_stops_in_the_middle_of_a_job(service, inputs, held_compiler):
     """It hands the job back, and that attempt does not count."""
     service.start_server()
-    worker = service.start_worker()
-    job_id = service.submit(slow_inputs)
+    worker = service.start_worker("--compiler", held_compiler.path)
+    job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     worker.signal(signal.SIGTERM)
     assert worker.wait(5).code == 0, worker.transcript()
@@ -89,15 +91,16 @@ def test_worker_stops_in_the_middle_of_a_job(programs, service, slow_inputs):
     assert (job["state"], job["attempts"], job["worker"]) == ("JOB_STATE_SUCCEEDED", 1, "worker-2")
 
 
-def test_server_stops_in_the_middle_of_a_job(programs, service, slow_inputs):
+def test_server_stops_in_the_middle_of_a_job(service, inputs, held_compiler):
     """The worker waits for it; the lease still holds when it is back."""
     service.start_server()
-    worker = service.start_worker()
-    job_id = service.submit(slow_inputs)
+    worker = service.start_worker("--compiler", held_compiler.path)
+    job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     service.server.signal(signal.SIGTERM)
     assert service.server.wait(5).code == 0, service.server.transcript()
     assert worker.is_running()
+    held_compiler.release()
     service.start_server()
     job = service.wait_until_final(job_id)
     assert (job["state"], job["attempts"]) == ("JOB_STATE_SUCCEEDED", 1)

@@ -34,9 +34,15 @@ def inputs(programs):
 
 
 @pytest.fixture
-def slow_inputs(programs):
-    """A build that takes some seconds."""
-    return build_inputs.write_slow_inputs(programs.files)
+def endless_inputs(programs):
+    """A build that takes minutes, however quick the compiler becomes: for jobs that are stopped."""
+    return build_inputs.write_endless_inputs(programs.files)
+
+
+@pytest.fixture
+def held_compiler(programs):
+    """The compiler, which begins only when the test lets it: for jobs that are met in the middle and end well."""
+    return real_service.HeldCompiler(programs.folder / "held")
 
 
 @pytest.hookimpl(trylast=True)

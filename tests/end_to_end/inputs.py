@@ -115,6 +115,6 @@ def write_inputs(folder, model=None, members=None, configuration=CONFIGURATION):
     return inputs
 
 
-def write_slow_inputs(folder, samples=250):
-    """Those of a build that takes some seconds."""
-    return write_inputs(folder, models.slow_classifier().model(), arrays(samples, 64))
+def write_endless_inputs(folder, samples=300):
+    """Those of a build that no test waits for: six million million operations, which is a minute of two processors."""
+    return write_inputs(folder, models.slow_classifier(128, 16, 64).model(), arrays(samples, 128))

@@ -32,10 +32,10 @@ def wait_until_uploading(service):
     assert size < PADDING, "the upload was over before it could be met half-way"
 
 
-def test_worker_killed_in_the_middle_of_a_job(programs, service, slow_inputs):
+def test_worker_killed_in_the_middle_of_a_job(programs, service, inputs, held_compiler):
     service.start_server(lease_term=1)
-    first = service.start_worker()
-    job_id = service.submit(slow_inputs)
+    first = service.start_worker("--compiler", held_compiler.path)
+    job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     assert service.compilers()
     first.kill()
@@ -49,11 +49,11 @@ def test_worker_killed_in_the_middle_of_a_job(programs, service, slow_inputs):
     assert files_below(service.work) == []
 
 
-def test_three_workers_lost(programs, service, slow_inputs):
+def test_three_workers_lost(programs, service, inputs, held_compiler):
     service.start_server(lease_term=0.5)
-    job_id = service.submit(slow_inputs)
+    job_id = service.submit(inputs)
     for attempt in range(1, 4):
-        worker = service.start_worker()
+        worker = service.start_worker("--compiler", held_compiler.path)
         wait_until(lambda: service.show(job_id)["attempts"] == attempt, f"attempt {attempt}")
         worker.kill()
     job = service.wait_until_final(job_id)
@@ -62,11 +62,11 @@ def test_three_workers_lost(programs, service, slow_inputs):
     wait_until(lambda: not service.compilers(), "the compilers die with their workers", seconds=5)
 
 
-def test_worker_frozen_beyond_its_lease(programs, service, slow_inputs):
+def test_worker_frozen_beyond_its_lease(programs, service, inputs, held_compiler):
     """It comes back to life when its job is another's: what it then says does not count."""
     service.start_server(lease_term=1)
-    first = service.start_worker()
-    job_id = service.submit(slow_inputs)
+    first = service.start_worker("--compiler", held_compiler.path)
+    job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     frozen = [first.pid, *service.compilers()]
     for pid in frozen:
@@ -103,14 +103,15 @@ def test_server_killed_in_the_middle_of_an_upload(programs, service, large_input
     assert (programs.files / "out.joint").stat().st_size > 0
 
 
-def test_server_killed_while_a_job_runs(programs, service, slow_inputs):
+def test_server_killed_while_a_job_runs(programs, service, inputs, held_compiler):
     service.start_server(lease_term=15)
-    service.start_worker()
-    client = service.start_client("build", *slow_inputs.client_arguments(), "-o", programs.files / "out.joint")
+    service.start_worker("--compiler", held_compiler.path)
+    client = service.start_client("build", *inputs.client_arguments(), "-o", programs.files / "out.joint")
     job_id = service.wait_until_running()
     service.wait_until_calibrating(job_id)
     service.server.kill()
     service.start_server(lease_term=15)
+    held_compiler.release()
     done = client.wait()
     assert done.code == 0, done
     job = service.show(job_id)
@@ -131,12 +132,13 @@ def test_client_killed_half_way_in_an_upload(programs, service, large_inputs):
     assert service.json("jobs", "list")["items"] == []
 
 
-def test_client_killed_while_it_waits(service, slow_inputs):
+def test_client_killed_while_it_waits(service, inputs, held_compiler):
     service.start_server()
-    service.start_worker()
-    client = service.start_client("build", *slow_inputs.client_arguments())
+    service.start_worker("--compiler", held_compiler.path)
+    client = service.start_client("build", *inputs.client_arguments())
     job_id = service.wait_until_running()
     client.kill()
+    held_compiler.release()
     assert service.wait_until_final(job_id)["state"] == "JOB_STATE_SUCCEEDED"
 
 

@@ -75,12 +75,12 @@ def classifier(data="data", scores="scores", classes=10, size=32, dims=None):
     return network
 
 
-def slow_classifier(size=64, depth=6):
-    """Takes the compiler some milliseconds a sample, so that a job can be met in the middle."""
+def slow_classifier(size=64, depth=6, channels=32):
+    """Few weights and much to calculate: 18 * depth * (channels * size)^2 operations a sample."""
     random = np.random.default_rng(2)
-    network = Network({"data": [1, 3, size, size]}, {"scores": [1, 32, 1, 1]})
-    hidden = network.conv(random, "conv0", "data", 3, 32)
+    network = Network({"data": [1, 3, size, size]}, {"scores": [1, channels, 1, 1]})
+    hidden = network.conv(random, "conv0", "data", 3, channels)
     for number in range(1, depth):
-        hidden = network.conv(random, f"conv{number}", hidden, 32, 32)
+        hidden = network.conv(random, f"conv{number}", hidden, channels, channels)
     network.add("GlobalAveragePool", "mean", [hidden], "scores")
     return network

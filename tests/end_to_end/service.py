@@ -4,10 +4,36 @@ import json
 import os
 import pathlib
 import re
+import shutil
 
-from programs import DEADLINE, processes_in, wait_until
+from programs import BIN, DEADLINE, processes_in, wait_until
 
 _LISTENING = re.compile(r"^joineryd \S+ listening on (\S+) ", re.MULTILINE)
+
+
+_HELD = """\
+#!/bin/sh
+if [ "$1" = build ]; then
+  echo '{"progress":{"stage":"calibrate","stageIndex":3,"stageCount":6,"fraction":0.5}}' >&3
+  while ! [ -e "${0%/*}/go" ]; do sleep 0.02; done
+fi
+exec "${0%/*}/real/joineryc" "$@"
+"""
+
+
+class HeldCompiler:
+    """A joineryc that says it calibrates and then waits until release() before it does its work."""
+
+    def __init__(self, folder):
+        (folder / "real").mkdir(parents=True)
+        self.folder, self.path = folder, folder / "joineryc"
+        shutil.copy2(BIN / "joineryc", folder / "real")
+        self.path.write_text(_HELD)
+        self.path.chmod(0o755)
+
+    def release(self):
+        """Lets all go on that wait, and those to come not wait."""
+        (self.folder / "go").touch()
 
 
 class Service:
