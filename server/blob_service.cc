@@ -84,19 +84,28 @@ absl::Status Download(storage::BlobStore& blobs, const v1::DownloadBlobRequest& 
 
 }  // namespace
 
-grpc::Status BlobService::FindMissingBlobs(grpc::ServerContext* /*context*/, const v1::FindMissingBlobsRequest* request,
+grpc::Status BlobService::FindMissingBlobs(grpc::ServerContext* context, const v1::FindMissingBlobsRequest* request,
                                            v1::FindMissingBlobsResponse* response) {
-  return Handle("FindMissingBlobs", [&] { return FindMissing(blobs_, *request, *response); });
+  return Handle("FindMissingBlobs", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kWork).status());
+    return FindMissing(blobs_, *request, *response);
+  });
 }
 
 grpc::Status BlobService::UploadBlob(grpc::ServerContext* context, grpc::ServerReader<v1::UploadBlobRequest>* reader,
                                      v1::UploadBlobResponse* response) {
-  return Handle("UploadBlob", [&] { return Upload(blobs_, max_blob_bytes_, *context, *reader, *response); });
+  return Handle("UploadBlob", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kWork).status());
+    return Upload(blobs_, max_blob_bytes_, *context, *reader, *response);
+  });
 }
 
-grpc::Status BlobService::DownloadBlob(grpc::ServerContext* /*context*/, const v1::DownloadBlobRequest* request,
+grpc::Status BlobService::DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,
                                        grpc::ServerWriter<v1::DownloadBlobResponse>* writer) {
-  return Handle("DownloadBlob", [&] { return Download(blobs_, *request, *writer); });
+  return Handle("DownloadBlob", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kWork).status());
+    return Download(blobs_, *request, *writer);
+  });
 }
 
 }  // namespace joinery::server

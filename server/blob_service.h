@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "joinery/v1/blobs.grpc.pb.h"
+#include "server/access/authenticator.h"
 #include "storage/blob_store.h"
 
 namespace joinery::server {
@@ -12,8 +13,9 @@ inline constexpr int64_t kMaxChunkBytes = int64_t{2} << 20;
 
 class BlobService : public v1::BlobService::Service {
  public:
-  // `blobs` must outlive the service. A blob may have up to `max_blob_bytes`.
-  BlobService(storage::BlobStore& blobs, int64_t max_blob_bytes) : blobs_(blobs), max_blob_bytes_(max_blob_bytes) {}
+  // The references must outlive the service. A blob may have up to `max_blob_bytes`.
+  BlobService(access::Authenticator& authenticator, storage::BlobStore& blobs, int64_t max_blob_bytes)
+      : authenticator_(authenticator), blobs_(blobs), max_blob_bytes_(max_blob_bytes) {}
 
   grpc::Status FindMissingBlobs(grpc::ServerContext* context, const v1::FindMissingBlobsRequest* request,
                                 v1::FindMissingBlobsResponse* response) override;
@@ -23,6 +25,7 @@ class BlobService : public v1::BlobService::Service {
                             grpc::ServerWriter<v1::DownloadBlobResponse>* writer) override;
 
  private:
+  access::Authenticator& authenticator_;
   storage::BlobStore& blobs_;
   const int64_t max_blob_bytes_;
 };

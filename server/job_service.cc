@@ -60,32 +60,43 @@ absl::Status Watch(JobQueue& queue, const v1::WatchJobRequest& request, const gr
 
 }  // namespace
 
-grpc::Status JobService::CreateJob(grpc::ServerContext* /*context*/, const v1::CreateJobRequest* request,
+grpc::Status JobService::CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request,
                                    v1::Job* response) {
-  return Handle("CreateJob", [&] { return Create(queue_, *request, *response); });
+  return Handle("CreateJob", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit).status());
+    return Create(queue_, *request, *response);
+  });
 }
 
-grpc::Status JobService::GetJob(grpc::ServerContext* /*context*/, const v1::GetJobRequest* request, v1::Job* response) {
+grpc::Status JobService::GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request, v1::Job* response) {
   return Handle("GetJob", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kAdmin).status());
     RETURN_IF_ERROR(ValidateId("id", request->id()));
     ASSIGN_OR_RETURN(*response, queue_.Get(request->id()));
     return absl::OkStatus();
   });
 }
 
-grpc::Status JobService::ListJobs(grpc::ServerContext* /*context*/, const v1::ListJobsRequest* request,
+grpc::Status JobService::ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
                                   v1::ListJobsResponse* response) {
-  return Handle("ListJobs", [&] { return List(queue_, *request, *response); });
+  return Handle("ListJobs", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kAdmin).status());
+    return List(queue_, *request, *response);
+  });
 }
 
 grpc::Status JobService::WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request,
                                   grpc::ServerWriter<v1::JobEvent>* writer) {
-  return Handle("WatchJob", [&] { return Watch(queue_, *request, *context, *writer); });
+  return Handle("WatchJob", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kAdmin).status());
+    return Watch(queue_, *request, *context, *writer);
+  });
 }
 
-grpc::Status JobService::CancelJob(grpc::ServerContext* /*context*/, const v1::CancelJobRequest* request,
+grpc::Status JobService::CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,
                                    v1::Job* response) {
   return Handle("CancelJob", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kAdmin).status());
     RETURN_IF_ERROR(ValidateId("id", request->id()));
     ASSIGN_OR_RETURN(*response, queue_.Cancel(request->id()));
     return absl::OkStatus();

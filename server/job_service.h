@@ -2,14 +2,15 @@
 #pragma once
 
 #include "joinery/v1/jobs.grpc.pb.h"
+#include "server/access/authenticator.h"
 #include "server/job_queue.h"
 
 namespace joinery::server {
 
 class JobService : public v1::JobService::Service {
  public:
-  // `queue` must outlive the service.
-  explicit JobService(JobQueue& queue) : queue_(queue) {}
+  // Both must outlive the service.
+  JobService(access::Authenticator& authenticator, JobQueue& queue) : authenticator_(authenticator), queue_(queue) {}
 
   grpc::Status CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request, v1::Job* response) override;
   grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request, v1::Job* response) override;
@@ -20,6 +21,7 @@ class JobService : public v1::JobService::Service {
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request, v1::Job* response) override;
 
  private:
+  access::Authenticator& authenticator_;
   JobQueue& queue_;
 };
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "server/access/authenticator.h"
 #include "server/data_folder.h"
 #include "server/listen_address.h"
 #include "server/server.h"
@@ -88,7 +89,8 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
   const ServerOptions options = {
       .listen = arguments.listen, .lease_term = lease_term, .max_blob_bytes = arguments.max_blob_bytes};
-  ASSIGN_OR_RETURN(const auto server, Server::Start(options, *jobs, *blobs, clock));
+  access::LocalAuthenticator authenticator;
+  ASSIGN_OR_RETURN(const auto server, Server::Start(options, authenticator, *jobs, *blobs, clock));
 
   std::cout << "joineryd " << base::kVersion << " listening on " << WithPort(arguments.listen, server->port())
             << " (data in " << arguments.data_folder << ")" << std::endl;

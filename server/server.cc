@@ -39,17 +39,18 @@ void Configure(grpc::ServerBuilder& builder) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, storage::JobStore& jobs, storage::BlobStore& blobs,
-               const base::Clock& clock)
+Server::Server(const ServerOptions& options, access::Authenticator& authenticator, storage::JobStore& jobs,
+               storage::BlobStore& blobs, const base::Clock& clock)
     : queue_(jobs, blobs, options.lease_term),
-      blob_service_(blobs, options.max_blob_bytes),
-      job_service_(queue_),
-      worker_service_(queue_),
-      server_service_(queue_, blobs, clock, options.max_blob_bytes) {}
+      blob_service_(authenticator, blobs, options.max_blob_bytes),
+      job_service_(authenticator, queue_),
+      worker_service_(authenticator, queue_),
+      server_service_(authenticator, queue_, blobs, clock, options.max_blob_bytes) {}
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, storage::JobStore& jobs,
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      access::Authenticator& authenticator, storage::JobStore& jobs,
                                                       storage::BlobStore& blobs, const base::Clock& clock) {
-  auto server = std::unique_ptr<Server>(new Server(options, jobs, blobs, clock));
+  auto server = std::unique_ptr<Server>(new Server(options, authenticator, jobs, blobs, clock));
   RETURN_IF_ERROR(server->Listen(options.listen));
   server->lease_thread_ = std::thread([raw = server.get()] { raw->ExpireLeasesUntilStopped(); });
   return server;

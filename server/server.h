@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "server/access/authenticator.h"
 #include "server/blob_service.h"
 #include "server/job_queue.h"
 #include "server/job_service.h"
@@ -34,8 +35,9 @@ struct ServerOptions {
 // Serves from Start until destroyed.
 class Server {
  public:
-  // Stores and clock must outlive the server. Errors: kUnavailable nothing can listen at that address.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, storage::JobStore& jobs,
+  // The references must outlive the server. Errors: kUnavailable nothing can listen at that address.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
+                                                       access::Authenticator& authenticator, storage::JobStore& jobs,
                                                        storage::BlobStore& blobs, const base::Clock& clock);
   ~Server();
   Server(const Server&) = delete;
@@ -48,7 +50,8 @@ class Server {
   void Shutdown(absl::Duration grace);
 
  private:
-  Server(const ServerOptions& options, storage::JobStore& jobs, storage::BlobStore& blobs, const base::Clock& clock);
+  Server(const ServerOptions& options, access::Authenticator& authenticator, storage::JobStore& jobs,
+         storage::BlobStore& blobs, const base::Clock& clock);
 
   absl::Status Listen(const std::string& address);
   void ExpireLeasesUntilStopped();

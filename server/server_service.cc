@@ -31,9 +31,12 @@ absl::Status ServerService::Describe(v1::ServerInfo& info) {
   return absl::OkStatus();
 }
 
-grpc::Status ServerService::GetServerInfo(grpc::ServerContext* /*context*/, const v1::GetServerInfoRequest* /*request*/,
+grpc::Status ServerService::GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest* /*request*/,
                                           v1::ServerInfo* response) {
-  return Handle("GetServerInfo", [&] { return Describe(*response); });
+  return Handle("GetServerInfo", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kAny).status());
+    return Describe(*response);
+  });
 }
 
 }  // namespace joinery::server

@@ -67,12 +67,16 @@ absl::Status Finish(JobQueue& queue, const v1::FinishJobRequest& request) {
 
 grpc::Status WorkerService::LeaseJob(grpc::ServerContext* context, const v1::LeaseJobRequest* request,
                                      v1::LeaseJobResponse* response) {
-  return Handle("LeaseJob", [&] { return Lease(queue_, *request, *context, *response); });
+  return Handle("LeaseJob", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kWork).status());
+    return Lease(queue_, *request, *context, *response);
+  });
 }
 
-grpc::Status WorkerService::Heartbeat(grpc::ServerContext* /*context*/, const v1::HeartbeatRequest* request,
+grpc::Status WorkerService::Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
                                       v1::HeartbeatResponse* response) {
   return Handle("Heartbeat", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kWork).status());
     RETURN_IF_ERROR(ValidateId("token", request->token()));
     RETURN_IF_ERROR(ValidateEvents(request->events()));
     ASSIGN_OR_RETURN(const bool cancel_requested, queue_.Extend(request->token(), ToVector(request->events())));
@@ -81,14 +85,18 @@ grpc::Status WorkerService::Heartbeat(grpc::ServerContext* /*context*/, const v1
   });
 }
 
-grpc::Status WorkerService::FinishJob(grpc::ServerContext* /*context*/, const v1::FinishJobRequest* request,
+grpc::Status WorkerService::FinishJob(grpc::ServerContext* context, const v1::FinishJobRequest* request,
                                       v1::FinishJobResponse* /*response*/) {
-  return Handle("FinishJob", [&] { return Finish(queue_, *request); });
+  return Handle("FinishJob", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kWork).status());
+    return Finish(queue_, *request);
+  });
 }
 
-grpc::Status WorkerService::ListWorkers(grpc::ServerContext* /*context*/, const v1::ListWorkersRequest* /*request*/,
+grpc::Status WorkerService::ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest* /*request*/,
                                         v1::ListWorkersResponse* response) {
   return Handle("ListWorkers", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kAny).status());
     ASSIGN_OR_RETURN(const std::vector<storage::WorkerRecord> workers, queue_.Workers(kWorkersShown));
     for (const storage::WorkerRecord& record : workers) {
       v1::Worker& worker = *response->add_workers();

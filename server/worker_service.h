@@ -2,14 +2,15 @@
 #pragma once
 
 #include "joinery/v1/workers.grpc.pb.h"
+#include "server/access/authenticator.h"
 #include "server/job_queue.h"
 
 namespace joinery::server {
 
 class WorkerService : public v1::WorkerService::Service {
  public:
-  // `queue` must outlive the service.
-  explicit WorkerService(JobQueue& queue) : queue_(queue) {}
+  // Both must outlive the service.
+  WorkerService(access::Authenticator& authenticator, JobQueue& queue) : authenticator_(authenticator), queue_(queue) {}
 
   grpc::Status LeaseJob(grpc::ServerContext* context, const v1::LeaseJobRequest* request,
                         v1::LeaseJobResponse* response) override;
@@ -21,6 +22,7 @@ class WorkerService : public v1::WorkerService::Service {
                            v1::ListWorkersResponse* response) override;
 
  private:
+  access::Authenticator& authenticator_;
   JobQueue& queue_;
 };
 

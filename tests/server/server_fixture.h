@@ -15,6 +15,7 @@
 #include "joinery/v1/jobs.grpc.pb.h"
 #include "joinery/v1/server.grpc.pb.h"
 #include "joinery/v1/workers.grpc.pb.h"
+#include "server/access/authenticator.h"
 #include "server/server.h"
 #include "storage/sqlite/job_store.h"
 #include "tests/testing/fake_blob_store.h"
@@ -47,7 +48,7 @@ class ServerTest : public ::testing::Test {
     jobs_ = *std::move(jobs);
     auto server =
         Server::Start({.listen = "127.0.0.1:0", .lease_term = absl::Seconds(15), .max_blob_bytes = kMaxBlobBytes},
-                      *jobs_, blobs_, clock_);
+                      authenticator_, *jobs_, blobs_, clock_);
     ASSERT_THAT(server, joinery::testing::IsOk());
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
@@ -124,6 +125,7 @@ class ServerTest : public ::testing::Test {
 
   joinery::testing::TemporaryFolder folder_;
   joinery::testing::FakeClock clock_;
+  access::LocalAuthenticator authenticator_;
   joinery::testing::FakeBlobStore blobs_;
   std::unique_ptr<storage::SqliteJobStore> jobs_;
   std::unique_ptr<Server> server_;

@@ -1,0 +1,43 @@
+// Who makes a call, and what they may do.
+#pragma once
+
+#include <string>
+
+namespace joinery::server::access {
+
+// Rights; joined by |, any of them. Each is a right of its own: kAdmin includes neither of the others.
+enum class Scope : unsigned {
+  // Of people: jobs and blobs of their project.
+  kSubmit = 1,
+  // Of workers: leases, and the blobs of jobs.
+  kWork = 2,
+  // Of operators: tokens, quotas, workers, jobs of all projects.
+  kAdmin = 4,
+  // What everybody may who was let in.
+  kAny = 7,
+};
+
+constexpr Scope operator|(Scope left, Scope right) {
+  return static_cast<Scope>(static_cast<unsigned>(left) | static_cast<unsigned>(right));
+}
+
+// Whether both have a right in common.
+constexpr bool Overlap(Scope left, Scope right) {
+  return (static_cast<unsigned>(left) & static_cast<unsigned>(right)) != 0;
+}
+
+struct Caller {
+  // Both 1 to 64 characters of letters, digits and . _ - @
+  std::string user;
+  std::string project;
+  bool may_submit = false;
+  bool may_work = false;
+  bool may_admin = false;
+};
+
+// Whoever calls a server that knows no tokens.
+inline Caller LocalCaller() {
+  return {.user = "local", .project = "default", .may_submit = true, .may_work = true, .may_admin = true};
+}
+
+}  // namespace joinery::server::access
