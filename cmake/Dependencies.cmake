@@ -39,3 +39,8 @@ find_package(PNG REQUIRED)
 find_package(Eigen3 REQUIRED NO_MODULE)
 find_package(CLI11 REQUIRED CONFIG)
 find_package(Threads REQUIRED)
+find_package(nlohmann_json REQUIRED CONFIG)
+# Debian's own CMake package of prometheus-cpp asks for all that its push and pull parts need; the core is enough.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)

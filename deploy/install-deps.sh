@@ -31,7 +31,7 @@ readonly DEBIAN_PACKAGES=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libgrpc++-dev libabsl-dev
   libspdlog-dev libsqlite3-dev libcli11-dev libarchive-dev libjpeg62-turbo-dev libpng-dev libssl-dev
-  libre2-dev nlohmann-json3-dev libyaml-dev libeigen3-dev
+  libre2-dev nlohmann-json3-dev libyaml-dev libeigen3-dev libcpp-httplib-dev prometheus-cpp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   python3 python3-pip python3-numpy python3-pil python3-protobuf python3-grpcio python3-pytest
   ca-certificates git unzip
