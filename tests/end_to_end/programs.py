@@ -139,6 +139,9 @@ class Programs:
     def run(self, program, *arguments, seconds=DEADLINE, **environment):
         return self.start(program, *arguments, **environment).wait(seconds)
 
+    def started(self):
+        return list(self._started)
+
     def close(self):
         """Kills what still runs and shows what was said; pytest hides that unless the test failed."""
         for process in reversed(self._started):
