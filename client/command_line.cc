@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "client/command_trace.h"
 #include "client/commands/commands.h"
 #include "client/commands/invocation.h"
 #include "client/error.h"
@@ -142,12 +143,16 @@ absl::StatusOr<ProgressMode> ChooseProgressMode(const GlobalOptions& options, co
   return options.json && options.progress == "auto" ? ProgressMode::kJson : mode;
 }
 
-absl::Status Run(const GlobalOptions& options, const Command& command, const Environment& environment, Console& console,
-                 Interruption& interruption) {
+absl::Status Run(const std::string& name, const GlobalOptions& options, const Command& command,
+                 const Environment& environment, Console& console, Interruption& interruption) {
   ASSIGN_OR_RETURN(const ProgressMode mode, ChooseProgressMode(options, console.traits()));
   const base::RealClock clock;
-  Invocation invocation(options, mode, environment, console, clock, interruption);
+  absl::Status trace_problem;
+  CommandTrace trace(name, environment, clock, &trace_problem);
+  Invocation invocation(options, mode, environment, console, clock, interruption, trace.tracer());
+  if (!trace_problem.ok()) invocation.Note(absl::StrCat("warning: ", trace_problem.message()));
   absl::Status status = command(invocation);
+  trace.SetStatus(status);
   const Origin origin = OriginOf(status);
   if ((origin == Origin::kInterrupted || origin == Origin::kTerminated) && !invocation.job_id().empty()) {
     return WithJob(WithFix(WithWhy(status, absl::StrCat("job ", invocation.job_id(), " goes on")),
@@ -181,7 +186,8 @@ int RunCommandLine(const std::vector<std::string>& arguments, const Environment&
   Console console(DetectTerminal(environment, options.no_color || has("--no-color")));
   if (!parsed.status.ok()) return Finish(parsed.status, options, console);
   if (!parsed.text.empty()) return Finish(console.Print(parsed.text), options, console);
-  return Finish(Run(options, command, environment, console, interruption), options, console);
+  return Finish(Run(FullName(InnermostCommand(*app)), options, command, environment, console, interruption), options,
+                console);
 }
 
 }  // namespace joinery::client

@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "base/status.h"
 #include "client/error.h"
+#include "telemetry/rpc_interceptors.h"
 
 namespace joinery::client {
 namespace {
@@ -29,7 +30,7 @@ bool IsLoopback(absl::string_view server) {
          absl::StartsWith(server, "[::1]");
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, telemetry::Tracer* tracer) {
   grpc::ChannelArguments arguments;
   // A server that was restarted is found again within a second, not within gRPC's two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -41,7 +42,9 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   if (IsLoopback(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  if (tracer == nullptr) return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::experimental::CreateCustomChannelWithInterceptors(server, grpc::InsecureChannelCredentials(), arguments,
+                                                                 telemetry::MakeClientInterceptors(*tracer, nullptr));
 }
 
 absl::Status Unreachable(const std::string& server, absl::string_view why) {
@@ -64,7 +67,7 @@ absl::Status ToStatus(const grpc::Status& status) {
 
 Session::Session(SessionOptions options)
     : options_(std::move(options)),
-      channel_(MakeChannel(options_.server)),
+      channel_(MakeChannel(options_.server, options_.tracer)),
       blobs_(v1::BlobService::NewStub(channel_)),
       jobs_(v1::JobService::NewStub(channel_)),
       workers_(v1::WorkerService::NewStub(channel_)),

@@ -22,6 +22,7 @@
 #include "joinery/v1/jobs.grpc.pb.h"
 #include "joinery/v1/server.grpc.pb.h"
 #include "joinery/v1/workers.grpc.pb.h"
+#include "telemetry/tracer.h"
 
 namespace joinery::client {
 
@@ -43,6 +44,8 @@ struct SessionOptions {
   std::function<void(absl::string_view)> notice;
   // Outlives the session; not null.
   Interruption* interruption = nullptr;
+  // Calls carry the current trace on, and are spans of it. Outlives the session; null: they do not.
+  telemetry::Tracer* tracer = nullptr;
 };
 
 // Every call has a deadline, is tried again while base::IsRetriable, and ends early when interrupted (an error with

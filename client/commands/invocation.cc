@@ -9,12 +9,14 @@
 namespace joinery::client {
 
 Invocation::Invocation(GlobalOptions options, ProgressMode progress_mode, const Environment& environment,
-                       Console& console, const base::Clock& clock, Interruption& interruption)
+                       Console& console, const base::Clock& clock, Interruption& interruption,
+                       telemetry::Tracer& tracer)
     : options_(std::move(options)),
       environment_(environment),
       console_(console),
       clock_(clock),
       interruption_(interruption),
+      tracer_(tracer),
       progress_(progress_mode, console, clock) {}
 
 absl::StatusOr<Session*> Invocation::Connect() {
@@ -28,6 +30,7 @@ absl::StatusOr<Session*> Invocation::Connect() {
   };
   options.notice = [this](absl::string_view sentence) { Note(sentence); };
   options.interruption = &interruption_;
+  options.tracer = &tracer_;
   ASSIGN_OR_RETURN(session_, Session::Connect(std::move(options)));
   return session_.get();
 }

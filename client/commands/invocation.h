@@ -15,6 +15,7 @@
 #include "client/output.h"
 #include "client/progress.h"
 #include "client/session.h"
+#include "telemetry/tracer.h"
 
 namespace joinery::client {
 
@@ -32,7 +33,7 @@ class Invocation {
  public:
   // All but the options outlive it.
   Invocation(GlobalOptions options, ProgressMode progress_mode, const Environment& environment, Console& console,
-             const base::Clock& clock, Interruption& interruption);
+             const base::Clock& clock, Interruption& interruption, telemetry::Tracer& tracer);
 
   const GlobalOptions& options() const { return options_; }
   const Environment& environment() const { return environment_; }
@@ -60,6 +61,7 @@ class Invocation {
   Console& console_;
   const base::Clock& clock_;
   Interruption& interruption_;
+  telemetry::Tracer& tracer_;
   ProgressDisplay progress_;
   std::unique_ptr<Session> session_;
   std::string job_id_;
