@@ -19,7 +19,7 @@ namespace {
 constexpr int kMaxDigests = 1000;
 constexpr int64_t kDownloadChunkBytes = int64_t{1} << 20;
 
-absl::Status FindMissing(storage::BlobStore& blobs, const v1::FindMissingBlobsRequest& request,
+absl::Status FindMissing(BlobAccess& access, const access::Caller& caller, const v1::FindMissingBlobsRequest& request,
                          v1::FindMissingBlobsResponse& response) {
   if (request.digests_size() > kMaxDigests) {
     return absl::InvalidArgumentError(absl::StrCat("digests has more than ", kMaxDigests, " entries"));
@@ -28,20 +28,34 @@ absl::Status FindMissing(storage::BlobStore& blobs, const v1::FindMissingBlobsRe
   for (const std::string& digest : request.digests()) {
     RETURN_IF_ERROR(ValidateDigest("digests", digest));
     if (!seen.insert(digest).second) continue;
-    ASSIGN_OR_RETURN(const std::optional<int64_t> size, blobs.Find(digest));
+    ASSIGN_OR_RETURN(const std::optional<int64_t> size, access.UseBy(caller, digest));
     if (!size.has_value()) response.add_digests(digest);
   }
   return absl::OkStatus();
 }
 
-absl::Status Upload(storage::BlobStore& blobs, int64_t max_blob_bytes, const grpc::ServerContext& context,
-                    grpc::ServerReader<v1::UploadBlobRequest>& reader, v1::UploadBlobResponse& response) {
+absl::Status DescribeUpload(storage::BlobStore& blobs, BlobAccess& access, const access::Caller& caller,
+                            const std::string& digest, v1::Upload& upload) {
+  RETURN_IF_ERROR(ValidateDigest("digest", digest));
+  ASSIGN_OR_RETURN(const std::optional<int64_t> size, access.UseBy(caller, digest));
+  upload.set_complete(size.has_value());
+  ASSIGN_OR_RETURN(const int64_t received, blobs.UploadedBytes({.project = caller.project, .digest = digest}));
+  upload.set_received(size.value_or(received));
+  return absl::OkStatus();
+}
+
+absl::Status Upload(const UploadContext& upload_context, const access::Caller& caller,
+                    const grpc::ServerContext& context, grpc::ServerReader<v1::UploadBlobRequest>& reader,
+                    v1::UploadBlobResponse& response) {
   v1::UploadBlobRequest message;
   if (!reader.Read(&message)) return absl::InvalidArgumentError("an upload must begin with its header");
-  ASSIGN_OR_RETURN(BlobUpload upload, BlobUpload::Start(blobs, message, max_blob_bytes));
-  while (reader.Read(&message)) RETURN_IF_ERROR(upload.Take(message));
+  ASSIGN_OR_RETURN(BlobUpload upload, BlobUpload::Start(upload_context, caller, message));
+  // Once the blob is there, by this upload or another, the rest need not come.
+  while (!upload.done() && reader.Read(&message)) RETURN_IF_ERROR(upload.Take(message));
   // Without this a client that goes away would look like one that is done.
-  if (context.IsCancelled()) return absl::CancelledError("the client went away during the upload");
+  if (!upload.done() && context.IsCancelled()) {
+    return absl::CancelledError("the client went away during the upload");
+  }
   ASSIGN_OR_RETURN(*response.mutable_blob(), upload.Finish());
   return absl::OkStatus();
 }
@@ -71,40 +85,56 @@ absl::Status Send(const storage::BlobReader& blob, const v1::DownloadBlobRequest
   }
 }
 
-absl::Status Download(storage::BlobStore& blobs, const v1::DownloadBlobRequest& request,
-                      grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
+absl::Status Download(storage::BlobStore& blobs, BlobAccess& access, const access::Caller& caller,
+                      const v1::DownloadBlobRequest& request, grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
   RETURN_IF_ERROR(ValidateDigest("digest", request.digest()));
-  ASSIGN_OR_RETURN(const std::unique_ptr<storage::BlobReader> blob, blobs.Open(request.digest()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::BlobReader> blob, access.Open(caller, request.digest()));
   if (request.offset() < 0 || request.offset() > blob->size()) {
     return absl::OutOfRangeError(
         absl::StrCat("offset ", request.offset(), " is not within the blob's ", blob->size(), " bytes"));
   }
-  return Send(*blob, request, writer);
+  absl::Status sent = Send(*blob, request, writer);
+  // Whoever has the right bytes can upload them again once the wrong ones are out of the way.
+  if (absl::IsDataLoss(sent)) RETURN_IF_ERROR(blobs.Quarantine(request.digest()));
+  return sent;
 }
 
 }  // namespace
 
+absl::StatusOr<access::Caller> BlobService::Authenticate(const grpc::ServerContext& context) {
+  return authenticator_.Authenticate(context, access::Scope::kSubmit | access::Scope::kWork);
+}
+
 grpc::Status BlobService::FindMissingBlobs(grpc::ServerContext* context, const v1::FindMissingBlobsRequest* request,
                                            v1::FindMissingBlobsResponse* response) {
   return Handle("FindMissingBlobs", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kWork).status());
-    return FindMissing(blobs_, *request, *response);
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    return FindMissing(access_, caller, *request, *response);
+  });
+}
+
+grpc::Status BlobService::GetUpload(grpc::ServerContext* context, const v1::GetUploadRequest* request,
+                                    v1::Upload* response) {
+  return Handle("GetUpload", [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    return DescribeUpload(blobs_, access_, caller, request->digest(), *response);
   });
 }
 
 grpc::Status BlobService::UploadBlob(grpc::ServerContext* context, grpc::ServerReader<v1::UploadBlobRequest>* reader,
                                      v1::UploadBlobResponse* response) {
   return Handle("UploadBlob", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kWork).status());
-    return Upload(blobs_, max_blob_bytes_, *context, *reader, *response);
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    const UploadContext upload_context = {.blobs = blobs_, .access = access_, .admission = admission_};
+    return Upload(upload_context, caller, *context, *reader, *response);
   });
 }
 
 grpc::Status BlobService::DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,
                                        grpc::ServerWriter<v1::DownloadBlobResponse>* writer) {
   return Handle("DownloadBlob", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kWork).status());
-    return Download(blobs_, *request, *writer);
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    return Download(blobs_, access_, caller, *request, *writer);
   });
 }
 

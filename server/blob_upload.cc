@@ -10,61 +10,59 @@
 namespace joinery::server {
 namespace {
 
-// What uploads leave free, so that the job queue can still be written.
-constexpr int64_t kReserveBytes = int64_t{64} << 20;
-// Uploads share the disk: each looks again after so many bytes.
+// Uploads share the disk with others: each looks again after so many bytes.
 constexpr int64_t kRoomCheckBytes = int64_t{32} << 20;
-
-absl::Status CheckRoom(storage::BlobStore& blobs, int64_t wanted) {
-  ASSIGN_OR_RETURN(const int64_t free_bytes, blobs.FreeBytes());
-  if (wanted <= free_bytes - kReserveBytes) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("no room for ", wanted, " bytes: the server's disk has ", free_bytes,
-                                                   " bytes left, of which it keeps ", kReserveBytes));
-}
 
 }  // namespace
 
-BlobUpload::BlobUpload(storage::BlobStore& blobs, v1::BlobRef header, std::unique_ptr<storage::BlobWriter> writer)
-    : blobs_(&blobs), header_(std::move(header)), writer_(std::move(writer)) {}
-
-absl::StatusOr<BlobUpload> BlobUpload::Start(storage::BlobStore& blobs, const v1::UploadBlobRequest& first,
-                                             int64_t max_blob_bytes) {
+absl::StatusOr<BlobUpload> BlobUpload::Start(const UploadContext& context, const access::Caller& caller,
+                                             const v1::UploadBlobRequest& first) {
   if (!first.has_header()) return absl::InvalidArgumentError("the first message of an upload must be its header");
-  RETURN_IF_ERROR(ValidateBlobRef("header", first.header()));
-  if (first.header().size() > max_blob_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("the blob has ", first.header().size(),
-                                                     " bytes, this server takes at most ", max_blob_bytes,
-                                                     " (joineryd --max-blob-size)"));
+  const v1::BlobRef& header = first.header();
+  RETURN_IF_ERROR(ValidateBlobRef("header", header));
+  BlobUpload upload(context, caller, header);
+  ASSIGN_OR_RETURN(const std::optional<int64_t> size, context.access.UseBy(caller, header.digest()));
+  if (size == header.size()) return upload;
+  ASSIGN_OR_RETURN(UploadAdmission::Ticket ticket,
+                   context.admission.Admit(caller.project, header, /*counts=*/caller.may_submit));
+  upload.ticket_.emplace(std::move(ticket));
+  ASSIGN_OR_RETURN(upload.writer_, context.blobs.StartWrite({.project = caller.project, .digest = header.digest()}));
+  return upload;
+}
+
+absl::Status BlobUpload::CheckChunk(const v1::UploadBlobRequest::Chunk& chunk) const {
+  const auto size = static_cast<int64_t>(chunk.data().size());
+  if (size == 0 || size > kMaxChunkBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("a chunk has ", size, " bytes, allowed are 1 to ", kMaxChunkBytes));
   }
-  RETURN_IF_ERROR(CheckRoom(blobs, first.header().size()));
-  ASSIGN_OR_RETURN(std::unique_ptr<storage::BlobWriter> writer, blobs.StartWrite());
-  return BlobUpload(blobs, first.header(), std::move(writer));
+  if (position_.has_value() && chunk.offset() != *position_) {
+    return absl::OutOfRangeError(
+        absl::StrCat("a chunk begins at ", chunk.offset(), ", the one before it ended at ", *position_));
+  }
+  if (chunk.offset() < 0 || chunk.offset() > writer_->size()) {
+    return absl::OutOfRangeError(absl::StrCat("the first chunk begins at ", chunk.offset(), ", but the server has ",
+                                              writer_->size(), " bytes of the blob; ask with GetUpload"));
+  }
+  if (size > header_.size() - chunk.offset()) {
+    return absl::OutOfRangeError(absl::StrCat("more bytes came than the ", header_.size(), " announced"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status BlobUpload::Take(const v1::UploadBlobRequest& message) {
   if (!message.has_chunk()) return absl::InvalidArgumentError("only chunks may follow an upload's header");
   const v1::UploadBlobRequest::Chunk& chunk = message.chunk();
-  const auto size = static_cast<int64_t>(chunk.data().size());
-  if (size == 0 || size > kMaxChunkBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("a chunk has ", size, " bytes, allowed are 1 to ", kMaxChunkBytes));
-  }
-  if (chunk.offset() != received_) {
-    return absl::OutOfRangeError(
-        absl::StrCat("a chunk begins at ", chunk.offset(), ", the one before it ended at ", received_));
-  }
-  if (size > header_.size() - received_) {
-    return absl::OutOfRangeError(absl::StrCat("more bytes came than the ", header_.size(), " announced"));
-  }
-  received_ += size;
-  if (received_ - room_checked_at_ >= kRoomCheckBytes) {
-    RETURN_IF_ERROR(CheckRoom(*blobs_, header_.size() - received_));
-    room_checked_at_ = received_;
-  }
-  return writer_->Append(chunk.data());
+  RETURN_IF_ERROR(CheckChunk(chunk));
+  RETURN_IF_ERROR(writer_->Write(chunk.offset(), chunk.data()));
+  position_ = chunk.offset() + static_cast<int64_t>(chunk.data().size());
+  ticket_->Arrived(writer_->size());
+  if (*position_ - room_checked_at_ < kRoomCheckBytes) return absl::OkStatus();
+  room_checked_at_ = *position_;
+  return ticket_->CheckRoom();
 }
 
 absl::StatusOr<v1::BlobRef> BlobUpload::Finish() {
-  RETURN_IF_ERROR(writer_->Commit(header_.digest(), header_.size()));
+  if (writer_ != nullptr) RETURN_IF_ERROR(context_.access.Publish(*writer_, caller_, header_));
   return header_;
 }
 

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 #include "server/listen_address.h"
 #include "server/server.h"
 #include "storage/local/blob_store.h"
+#include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/job_store.h"
 
 namespace joinery::server {
@@ -34,7 +36,7 @@ struct Arguments {
   std::string listen = ServerOptions().listen;
   bool listen_anywhere = false;
   double lease_term_seconds = 15;
-  int64_t max_blob_bytes = ServerOptions().max_blob_bytes;
+  UploadLimits uploads;
   std::string log_level = "info";
 };
 
@@ -49,7 +51,14 @@ void Declare(CLI::App& app, Arguments& arguments) {
                  "Seconds after which a silent worker's job goes to another")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
-  app.add_option("--max-blob-size", arguments.max_blob_bytes, "Largest upload, in bytes; units such as 16GiB are known")
+  app.add_option("--max-blob-size", arguments.uploads.max_blob_bytes,
+                 "Largest upload, in bytes; units such as 16GiB are known")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->capture_default_str();
+  app.add_option("--max-project-bytes", arguments.uploads.max_project_bytes,
+                 "Most that a project's blobs and unfinished uploads may have together (default: no limit)")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
+  app.add_option("--keep-free", arguments.uploads.keep_free_bytes, "What uploads leave free on the disk")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
       ->capture_default_str();
   app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
@@ -78,19 +87,37 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+absl::StatusOr<std::vector<storage::OwnedBlob>> ListBlobs(storage::BlobStore& blobs) {
+  std::vector<storage::OwnedBlob> all;
+  RETURN_IF_ERROR(blobs.ForEach([&all](const storage::StoredBlob& blob) {
+    all.push_back({.digest = blob.digest, .size = blob.size});
+    return absl::OkStatus();
+  }));
+  return all;
+}
+
+absl::StatusOr<std::unique_ptr<storage::SqliteBlobOwners>> OpenBlobOwners(const std::string& path,
+                                                                          storage::BlobStore& blobs) {
+  ASSIGN_OR_RETURN(auto owners, storage::SqliteBlobOwners::Open(path));
+  // Blobs that are older than projects go to the project of whoever needs no token.
+  RETURN_IF_ERROR(owners->AdoptOnce(access::LocalCaller().project, [&blobs] { return ListBlobs(blobs); }));
+  return owners;
+}
+
 absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   const base::RealClock clock;
   const absl::Duration lease_term = absl::Seconds(arguments.lease_term_seconds);
   ASSIGN_OR_RETURN(const base::UniqueFd lock, ClaimDataFolder(arguments.data_folder));
   storage::RealFileSystem file_system;
-  ASSIGN_OR_RETURN(const auto blobs, storage::LocalBlobStore::Open(arguments.data_folder, file_system));
+  ASSIGN_OR_RETURN(const auto blobs, storage::LocalBlobStore::Open(arguments.data_folder, file_system, clock));
   const storage::SqliteJobStoreOptions job_options = {
       .path = arguments.data_folder + "/joinery.db", .restart_grace = lease_term, .vfs = ""};
   ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
+  ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, *blobs));
   const ServerOptions options = {
-      .listen = arguments.listen, .lease_term = lease_term, .max_blob_bytes = arguments.max_blob_bytes};
+      .listen = arguments.listen, .lease_term = lease_term, .uploads = arguments.uploads};
   access::LocalAuthenticator authenticator;
-  ASSIGN_OR_RETURN(const auto server, Server::Start(options, authenticator, *jobs, *blobs, clock));
+  ASSIGN_OR_RETURN(const auto server, Server::Start(options, authenticator, *jobs, *blobs, *owners, clock));
 
   std::cout << "joineryd " << base::kVersion << " listening on " << WithPort(arguments.listen, server->port())
             << " (data in " << arguments.data_folder << ")" << std::endl;

@@ -40,17 +40,20 @@ void Configure(grpc::ServerBuilder& builder) {
 }  // namespace
 
 Server::Server(const ServerOptions& options, access::Authenticator& authenticator, storage::JobStore& jobs,
-               storage::BlobStore& blobs, const base::Clock& clock)
-    : queue_(jobs, blobs, options.lease_term),
-      blob_service_(authenticator, blobs, options.max_blob_bytes),
+               storage::BlobStore& blobs, storage::BlobOwners& owners, const base::Clock& clock)
+    : blob_access_(blobs, owners),
+      upload_admission_(blobs, owners, options.uploads),
+      queue_(jobs, blobs, options.lease_term),
+      blob_service_(authenticator, blobs, blob_access_, upload_admission_),
       job_service_(authenticator, queue_),
       worker_service_(authenticator, queue_),
-      server_service_(authenticator, queue_, blobs, clock, options.max_blob_bytes) {}
+      server_service_(authenticator, queue_, blobs, clock, options.uploads.max_blob_bytes) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       access::Authenticator& authenticator, storage::JobStore& jobs,
-                                                      storage::BlobStore& blobs, const base::Clock& clock) {
-  auto server = std::unique_ptr<Server>(new Server(options, authenticator, jobs, blobs, clock));
+                                                      storage::BlobStore& blobs, storage::BlobOwners& owners,
+                                                      const base::Clock& clock) {
+  auto server = std::unique_ptr<Server>(new Server(options, authenticator, jobs, blobs, owners, clock));
   RETURN_IF_ERROR(server->Listen(options.listen));
   server->lease_thread_ = std::thread([raw = server.get()] { raw->ExpireLeasesUntilStopped(); });
   return server;

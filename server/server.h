@@ -15,11 +15,14 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "server/access/authenticator.h"
+#include "server/blob_access.h"
 #include "server/blob_service.h"
 #include "server/job_queue.h"
 #include "server/job_service.h"
 #include "server/server_service.h"
+#include "server/upload_admission.h"
 #include "server/worker_service.h"
+#include "storage/blob_owners.h"
 #include "storage/blob_store.h"
 #include "storage/job_store.h"
 
@@ -29,7 +32,7 @@ struct ServerOptions {
   // HOST:PORT; port 0 takes a free one.
   std::string listen = "127.0.0.1:7420";
   absl::Duration lease_term = absl::Seconds(15);
-  int64_t max_blob_bytes = int64_t{16} << 30;
+  UploadLimits uploads;
 };
 
 // Serves from Start until destroyed.
@@ -38,12 +41,15 @@ class Server {
   // The references must outlive the server. Errors: kUnavailable nothing can listen at that address.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        access::Authenticator& authenticator, storage::JobStore& jobs,
-                                                       storage::BlobStore& blobs, const base::Clock& clock);
+                                                       storage::BlobStore& blobs, storage::BlobOwners& owners,
+                                                       const base::Clock& clock);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   int port() const { return port_; }
+
+  BlobAccess& blob_access() { return blob_access_; }
 
   // Reports itself as not serving, gives no more leases, ends streams and waits with UNAVAILABLE, lets what is short
   // finish within `grace`, and cancels the rest. Again: does nothing.
@@ -51,11 +57,13 @@ class Server {
 
  private:
   Server(const ServerOptions& options, access::Authenticator& authenticator, storage::JobStore& jobs,
-         storage::BlobStore& blobs, const base::Clock& clock);
+         storage::BlobStore& blobs, storage::BlobOwners& owners, const base::Clock& clock);
 
   absl::Status Listen(const std::string& address);
   void ExpireLeasesUntilStopped();
 
+  BlobAccess blob_access_;
+  UploadAdmission upload_admission_;
   JobQueue queue_;
   BlobService blob_service_;
   JobService job_service_;

@@ -1,7 +1,9 @@
 #include "server/blob_service.h"
 
 #include <string>
+#include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/server/server_fixture.h"
 
 namespace joinery::server {
@@ -50,6 +52,27 @@ class BlobServiceTest : public ServerTest {
     return reader->Finish();
   }
 
+  v1::Upload GetUpload(const std::string& digest) {
+    grpc::ClientContext context;
+    v1::GetUploadRequest request;
+    request.set_digest(digest);
+    v1::Upload upload;
+    EXPECT_THAT(blob_stub_->GetUpload(&context, request, &upload), IsGrpcOk());
+    return upload;
+  }
+
+  // An upload whose client goes away after `bytes`. Returns once the server has them and knows.
+  void BreakOff(const std::string& digest, int64_t size, const std::string& bytes) {
+    grpc::ClientContext context;
+    v1::UploadBlobResponse response;
+    const auto writer = blob_stub_->UploadBlob(&context, &response);
+    ASSERT_TRUE(writer->Write(Header(digest, size)));
+    ASSERT_TRUE(writer->Write(Chunk(0, bytes)));
+    while (GetUpload(digest).received() < static_cast<int64_t>(bytes.size())) absl::SleepFor(absl::Milliseconds(1));
+    context.TryCancel();
+    EXPECT_THAT(writer->Finish(), IsGrpcError(grpc::StatusCode::CANCELLED, ::testing::_));
+  }
+
   int64_t CountBlobs() { return blobs_.GetStatistics()->count; }
 };
 
@@ -93,10 +116,11 @@ TEST_F(BlobServiceTest, WrongUploadsAreRefusedAndLeaveNothing) {
        grpc::StatusCode::INVALID_ARGUMENT,
        "2097153 bytes"},
       {{Header(digest, 6), Chunk(0, "abc"), Chunk(4, "ef")}, grpc::StatusCode::OUT_OF_RANGE, "ended at 3"},
-      {{Header(digest, 6), Chunk(3, "def")}, grpc::StatusCode::OUT_OF_RANGE, "ended at 0"},
+      {{Header(digest, 6), Chunk(-1, "abc")}, grpc::StatusCode::OUT_OF_RANGE, "begins at -1"},
+      {{Header(digest, 6), Chunk(4, "ef")}, grpc::StatusCode::OUT_OF_RANGE, "the server has 3 bytes"},
       {{Header(digest, 6), Chunk(0, "abcdefg")}, grpc::StatusCode::OUT_OF_RANGE, "6 announced"},
-      {{Header(digest, 6), Chunk(0, "abcdeX")}, grpc::StatusCode::DATA_LOSS, ""},
-      {{Header(digest, 6), Chunk(0, "abc")}, grpc::StatusCode::DATA_LOSS, ""},
+      {{Header(base::Sha256("x"), 6), Chunk(0, "abcdeX")}, grpc::StatusCode::DATA_LOSS, "digest"},
+      {{Header(base::Sha256("y"), 6), Chunk(0, "abc")}, grpc::StatusCode::DATA_LOSS, "too few"},
       {{Header(digest, kMaxBlobBytes + 1)}, grpc::StatusCode::RESOURCE_EXHAUSTED, "--max-blob-size"},
   };
   for (const auto& c : cases) {
@@ -105,7 +129,7 @@ TEST_F(BlobServiceTest, WrongUploadsAreRefusedAndLeaveNothing) {
   }
 }
 
-TEST_F(BlobServiceTest, AnUploadForWhichThereIsNoRoomIsRefused) {
+TEST_F(BlobServiceTest, F05_AnUploadForWhichThereIsNoRoomIsRefused) {
   blobs_.SetFreeBytes((64 << 20) + 5);
   EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6), Chunk(0, "abcdef")}),
               IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED, HasSubstr("no room for 6 bytes")));
@@ -113,19 +137,131 @@ TEST_F(BlobServiceTest, AnUploadForWhichThereIsNoRoomIsRefused) {
   EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6), Chunk(0, "abcdef")}), IsGrpcOk());
 }
 
-TEST_F(BlobServiceTest, AClientThatGoesAwayHalfWayLeavesNothing) {
-  // All bytes were sent, but the client never said that it was done.
-  for (const char* sent : {"abc", "abcdef"}) {
-    grpc::ClientContext context;
-    v1::UploadBlobResponse response;
-    const auto writer = blob_stub_->UploadBlob(&context, &response);
-    ASSERT_TRUE(writer->Write(Header(base::Sha256("abcdef"), 6)));
-    ASSERT_TRUE(writer->Write(Chunk(0, sent)));
-    context.TryCancel();
-    EXPECT_THAT(writer->Finish(), IsGrpcError(grpc::StatusCode::CANCELLED, ::testing::_));
+TEST_F(BlobServiceTest, RunningUploadsAreNotPromisedTheSameRoom) {
+  blobs_.SetFreeBytes((64 << 20) + 10);
+  grpc::ClientContext context;
+  v1::UploadBlobResponse response;
+  const auto writer = blob_stub_->UploadBlob(&context, &response);
+  ASSERT_TRUE(writer->Write(Header(base::Sha256("abcdef"), 6)));
+  ASSERT_TRUE(writer->Write(Chunk(0, "a")));
+  while (GetUpload(base::Sha256("abcdef")).received() == 0) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_THAT(Upload({Header(base::Sha256("ghijkl"), 6), Chunk(0, "ghijkl")}),
+              IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED, HasSubstr("running uploads will need 5")));
+  // The same blob needs its room only once.
+  EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6), Chunk(0, "abcdef")}), IsGrpcOk());
+  EXPECT_THAT(Upload({Header(base::Sha256("ghijkl"), 6), Chunk(0, "ghijkl")}), IsGrpcOk());
+  writer->WritesDone();
+  EXPECT_THAT(writer->Finish(), IsGrpcOk());
+}
+
+TEST_F(BlobServiceTest, C05_AProjectHasNoMoreThanItsShare) {
+  Restart({.max_blob_bytes = 100, .max_project_bytes = 10});
+  BreakOff(base::Sha256("abcdef"), 6, "abcd");
+  EXPECT_THAT(Upload({Header(base::Sha256("ghijklm"), 7), Chunk(0, "ghijklm")}),
+              IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          HasSubstr("may have 10 bytes (joineryd --max-project-bytes) and has 0 in blobs and 4 in")));
+  // Going on with what it has is not counted twice.
+  EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6), Chunk(4, "ef")}), IsGrpcOk());
+  EXPECT_THAT(Upload({Header(base::Sha256("ghijk"), 5), Chunk(0, "ghijk")}),
+              IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED, HasSubstr("has 6 in blobs and 0 in")));
+  EXPECT_THAT(Upload({Header(base::Sha256("ghij"), 4), Chunk(0, "ghij")}), IsGrpcOk());
+  // What it has already costs nothing.
+  EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6)}), IsGrpcOk());
+}
+
+TEST_F(BlobServiceTest, F21_AnUploadGoesOnAtAnyByteThatTheServerHas) {
+  for (size_t kept = 1; kept < 6; ++kept) {
+    const std::string bytes = absl::StrCat(kept, "bcdef");
+    const std::string digest = base::Sha256(bytes);
+    BreakOff(digest, 6, bytes.substr(0, kept));
+    EXPECT_EQ(GetUpload(digest).received(), static_cast<int64_t>(kept));
+    EXPECT_FALSE(GetUpload(digest).complete());
+    const size_t from = kept - kept % 2;
+    EXPECT_THAT(Upload({Header(digest, 6), Chunk(static_cast<int64_t>(from), bytes.substr(from))}), IsGrpcOk());
+    EXPECT_EQ(GetUpload(digest).received(), 6);
+    EXPECT_TRUE(GetUpload(digest).complete());
   }
+}
+
+TEST_F(BlobServiceTest, F26_AnUploadThatIsSentAgainIsAnsweredAlikeWithoutItsBytes) {
+  const std::string digest = base::Sha256("abcdef");
+  EXPECT_THAT(Upload({Header(digest, 6), Chunk(0, "abcdef")}), IsGrpcOk());
+  EXPECT_THAT(Upload({Header(digest, 6), Chunk(0, "abcdef")}), IsGrpcOk());
+  EXPECT_THAT(Upload({Header(digest, 6)}), IsGrpcOk());
+  EXPECT_EQ(CountBlobs(), 1);
+}
+
+TEST_F(BlobServiceTest, UploadsOfOneBlobAtATimeEndAsOne) {
+  const std::string digest = base::Sha256("abcdef");
+  grpc::ClientContext slow_context;
+  v1::UploadBlobResponse response;
+  const auto slow = blob_stub_->UploadBlob(&slow_context, &response);
+  ASSERT_TRUE(slow->Write(Header(digest, 6)));
+  ASSERT_TRUE(slow->Write(Chunk(0, "ab")));
+  while (GetUpload(digest).received() < 2) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_THAT(Upload({Header(digest, 6), Chunk(0, "abcdef")}), IsGrpcOk());
+  slow->Write(Chunk(2, "cd"));  // The answer may be under way.
+  EXPECT_THAT(slow->Finish(), IsGrpcOk());
+  EXPECT_EQ(response.blob().digest(), digest);
+  EXPECT_EQ(CountBlobs(), 1);
+}
+
+TEST_F(BlobServiceTest, WrongBytesOfAnEarlierUploadCostOnlyTheTimeToBeginAnew) {
+  const std::string digest = base::Sha256("abcdef");
+  BreakOff(digest, 6, "xyz");
+  EXPECT_THAT(Upload({Header(digest, 6), Chunk(3, "def")}), IsGrpcError(grpc::StatusCode::UNAVAILABLE, ::testing::_));
+  EXPECT_EQ(GetUpload(digest).received(), 0);
+  EXPECT_THAT(Upload({Header(digest, 6), Chunk(0, "abcdef")}), IsGrpcOk());
+}
+
+TEST_F(BlobServiceTest, AClientThatGoesAwayHalfWayLeavesNoBlob) {
+  // All bytes were sent, but the client never said that it was done.
+  for (const char* sent : {"abc", "abcdef"}) BreakOff(base::Sha256("abcdef"), 6, sent);
   server_->Shutdown(absl::Seconds(5));  // All handlers are done now.
   EXPECT_EQ(CountBlobs(), 0);
+}
+
+// The bytes of another project are as good as missing, however they are asked for.
+TEST_F(BlobServiceTest, KnowingADigestGivesNoAccess) {
+  authenticator_.Be({.user = "ann", .project = "red", .may_submit = true});
+  const std::string digest = base::Sha256("secret");
+  ASSERT_THAT(Upload({Header(digest, 6), Chunk(0, "secret")}), IsGrpcOk());
+  ASSERT_EQ(CountBlobs(), 1);
+
+  authenticator_.Be({.user = "bob", .project = "blue", .may_submit = true});
+  v1::FindMissingBlobsRequest request;
+  request.add_digests(digest);
+  v1::FindMissingBlobsResponse response;
+  grpc::ClientContext context;
+  ASSERT_THAT(blob_stub_->FindMissingBlobs(&context, request, &response), IsGrpcOk());
+  EXPECT_THAT(response.digests(), ::testing::ElementsAre(digest));
+  EXPECT_FALSE(GetUpload(digest).complete());
+  EXPECT_EQ(GetUpload(digest).received(), 0);
+  std::string bytes;
+  int64_t size = 0;
+  EXPECT_THAT(Download(digest, 0, &bytes, &size), IsGrpcError(grpc::StatusCode::NOT_FOUND, HasSubstr(digest)));
+  // Its name and size alone do not make it his.
+  EXPECT_THAT(Upload({Header(digest, 6)}), IsGrpcError(grpc::StatusCode::DATA_LOSS, ::testing::_));
+  EXPECT_THAT(Download(digest, 0, &bytes, &size), IsGrpcError(grpc::StatusCode::NOT_FOUND, HasSubstr(digest)));
+  // Its bytes do.
+  EXPECT_THAT(Upload({Header(digest, 6), Chunk(0, "secret")}), IsGrpcOk());
+  EXPECT_THAT(Download(digest, 0, &bytes, &size), IsGrpcOk());
+  EXPECT_EQ(bytes, "secret");
+  EXPECT_EQ(CountBlobs(), 1);
+}
+
+TEST_F(BlobServiceTest, WorkersReadAllBlobsAndOwnNone) {
+  authenticator_.Be({.user = "ann", .project = "red", .may_submit = true});
+  const std::string digest = base::Sha256("input");
+  ASSERT_THAT(Upload({Header(digest, 5), Chunk(0, "input")}), IsGrpcOk());
+  authenticator_.Be({.user = "w", .project = "workers", .may_work = true});
+  std::string bytes;
+  int64_t size = 0;
+  EXPECT_THAT(Download(digest, 0, &bytes, &size), IsGrpcOk());
+  EXPECT_TRUE(GetUpload(digest).complete());
+  ASSERT_THAT(Upload({Header(base::Sha256("output"), 6), Chunk(0, "output")}), IsGrpcOk());
+  EXPECT_EQ(owners_->UsageOf("workers")->blobs, 0);
+  EXPECT_EQ(owners_->UsageOf("red")->bytes, 5);
 }
 
 TEST_F(BlobServiceTest, DownloadsFromAnyOffset) {
@@ -152,13 +288,17 @@ TEST_F(BlobServiceTest, DownloadsThatCannotBeAreRefused) {
   EXPECT_EQ(bytes, "");
 }
 
-TEST_F(BlobServiceTest, DamagedBlobsAreNotServedWhole) {
+TEST_F(BlobServiceTest, F34_DamagedBlobIsNeverServedAndCanBeUploadedAgain) {
   const std::string digest = blobs_.Put("abcdef");
   blobs_.Damage(digest);
   std::string bytes;
   int64_t size = 0;
   EXPECT_THAT(Download(digest, 0, &bytes, &size), IsGrpcError(grpc::StatusCode::DATA_LOSS, HasSubstr(digest)));
   EXPECT_EQ(bytes, "");
+  EXPECT_THAT(Download(digest, 0, &bytes, &size), IsGrpcError(grpc::StatusCode::NOT_FOUND, HasSubstr(digest)));
+  EXPECT_THAT(Upload({Header(digest, 6), Chunk(0, "abcdef")}), IsGrpcOk());
+  EXPECT_THAT(Download(digest, 0, &bytes, &size), IsGrpcOk());
+  EXPECT_EQ(bytes, "abcdef");
 }
 
 TEST_F(BlobServiceTest, AsksForTooManyBlobsAreRefused) {

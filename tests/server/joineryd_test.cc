@@ -145,41 +145,55 @@ TEST(JoinerydTest, WrongStartsEndWithOneClearLine) {
   EXPECT_EQ(server.WaitForExitCode(), 2);
 }
 
-TEST(JoinerydTest, KilledInTheMiddleOfAnUploadItStartsAgainWithoutLeftovers) {
+TEST(JoinerydTest, F21_KilledInTheMiddleOfAnUploadItGoesOnWhereItWas) {
   const TemporaryFolder folder;
   const std::vector<std::string> arguments = {"--data-dir", folder.path(), "--listen", "127.0.0.1:0"};
   const std::string bytes(3 << 20, 'x');
+  const std::string digest = base::Sha256(bytes);
   auto server = std::make_unique<Joineryd>(arguments);
-  const auto upload = [&](const std::string& address, bool whole) {
-    const auto stub = v1::BlobService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  std::unique_ptr<v1::BlobService::Stub> stub;
+  const auto connect = [&] {
+    stub = v1::BlobService::NewStub(
+        grpc::CreateChannel(AddressOf(server->ReadLine()), grpc::InsecureChannelCredentials()));
+  };
+  const auto received = [&] {
+    grpc::ClientContext context;
+    v1::GetUploadRequest request;
+    request.set_digest(digest);
+    v1::Upload upload;
+    EXPECT_TRUE(stub->GetUpload(&context, request, &upload).ok());
+    return upload.received();
+  };
+  const auto upload = [&](int64_t begin, int64_t end) {
     grpc::ClientContext context;
     v1::UploadBlobResponse response;
     const auto writer = stub->UploadBlob(&context, &response);
     v1::UploadBlobRequest message;
-    message.mutable_header()->set_digest(base::Sha256(bytes));
+    message.mutable_header()->set_digest(digest);
     message.mutable_header()->set_size(static_cast<int64_t>(bytes.size()));
     writer->Write(message);
-    for (size_t offset = 0; offset < bytes.size(); offset += 1 << 20) {
-      message.mutable_chunk()->set_offset(static_cast<int64_t>(offset));
-      message.mutable_chunk()->set_data(bytes.substr(offset, 1 << 20));
+    for (int64_t offset = begin; offset < end; offset += 1 << 20) {
+      message.mutable_chunk()->set_offset(offset);
+      message.mutable_chunk()->set_data(bytes.substr(static_cast<size_t>(offset), 1 << 20));
       writer->Write(message);
-      if (whole) continue;
-      while (std::filesystem::is_empty(folder / "incoming")) absl::SleepFor(absl::Milliseconds(1));
+    }
+    if (end < static_cast<int64_t>(bytes.size())) {
+      while (received() < end) absl::SleepFor(absl::Milliseconds(1));
       server.reset();
-      break;
     }
     writer->WritesDone();
     return writer->Finish();
   };
-  EXPECT_FALSE(upload(AddressOf(server->ReadLine()), false).ok());
-  EXPECT_FALSE(std::filesystem::is_empty(folder / "incoming"));
+  connect();
+  EXPECT_FALSE(upload(0, 2 << 20).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "blobs"));
 
   server = std::make_unique<Joineryd>(arguments);
-  const std::string address = AddressOf(server->ReadLine());
+  connect();
+  ASSERT_EQ(received(), 2 << 20);
+  EXPECT_TRUE(upload(2 << 20, 3 << 20).ok());
   EXPECT_TRUE(std::filesystem::is_empty(folder / "incoming"));
-  EXPECT_TRUE(std::filesystem::is_empty(folder / "blobs"));
-  EXPECT_TRUE(upload(address, true).ok());
-  EXPECT_TRUE(std::filesystem::is_empty(folder / "incoming"));
+  EXPECT_EQ(received(), 3 << 20);
 }
 
 }  // namespace

@@ -15,9 +15,10 @@
 #include "joinery/v1/jobs.grpc.pb.h"
 #include "joinery/v1/server.grpc.pb.h"
 #include "joinery/v1/workers.grpc.pb.h"
-#include "server/access/authenticator.h"
 #include "server/server.h"
+#include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/job_store.h"
+#include "tests/testing/fake_authenticator.h"
 #include "tests/testing/fake_blob_store.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_random_source.h"
@@ -46,9 +47,22 @@ class ServerTest : public ::testing::Test {
                                       clock_, joinery::testing::FakeRandomSource(1));
     ASSERT_THAT(jobs, joinery::testing::IsOk());
     jobs_ = *std::move(jobs);
+    auto owners = storage::SqliteBlobOwners::Open(folder_ / "joinery.db");
+    ASSERT_THAT(owners, joinery::testing::IsOk());
+    owners_ = *std::move(owners);
+    blobs_.OnPut([this](const std::string& digest, int64_t size) {
+      const storage::OwnedBlob blob = {.digest = digest, .size = size};
+      EXPECT_THAT(owners_->Add(access::LocalCaller().project, {&blob, 1}), joinery::testing::IsOk());
+    });
+    Restart({.max_blob_bytes = kMaxBlobBytes});
+  }
+
+  // A new server on the same stores.
+  void Restart(const UploadLimits& uploads) {
+    server_.reset();
     auto server =
-        Server::Start({.listen = "127.0.0.1:0", .lease_term = absl::Seconds(15), .max_blob_bytes = kMaxBlobBytes},
-                      authenticator_, *jobs_, blobs_, clock_);
+        Server::Start({.listen = "127.0.0.1:0", .lease_term = absl::Seconds(15), .uploads = uploads},
+                      authenticator_, *jobs_, blobs_, *owners_, clock_);
     ASSERT_THAT(server, joinery::testing::IsOk());
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
@@ -125,9 +139,10 @@ class ServerTest : public ::testing::Test {
 
   joinery::testing::TemporaryFolder folder_;
   joinery::testing::FakeClock clock_;
-  access::LocalAuthenticator authenticator_;
+  joinery::testing::FakeAuthenticator authenticator_;
   joinery::testing::FakeBlobStore blobs_;
   std::unique_ptr<storage::SqliteJobStore> jobs_;
+  std::unique_ptr<storage::SqliteBlobOwners> owners_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::BlobService::Stub> blob_stub_;

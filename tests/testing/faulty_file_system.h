@@ -21,23 +21,40 @@ class FaultyFileSystem : public storage::FileSystem {
   // Since FailCall.
   int calls() const { return calls_; }
 
-  absl::StatusOr<base::UniqueFd> CreateFile(const std::string& path) override {
+  absl::StatusOr<base::UniqueFd> OpenToAppend(const std::string& path) override {
     if (Fails()) return error_;
-    return real_.CreateFile(path);
+    return real_.OpenToAppend(path);
   }
-  absl::Status Write(int fd, absl::string_view bytes, const std::string& path) override {
-    if (!Fails()) return real_.Write(fd, bytes, path);
+  absl::StatusOr<base::UniqueFd> OpenToRead(const std::string& path) override {
+    if (Fails()) return error_;
+    return real_.OpenToRead(path);
+  }
+  absl::StatusOr<std::string> Read(int fd, int64_t offset, int64_t max_bytes, const std::string& path) override {
+    if (Fails()) return error_;
+    return real_.Read(fd, offset, max_bytes, path);
+  }
+  absl::Status Append(int fd, absl::string_view bytes, const std::string& path) override {
+    if (!Fails()) return real_.Append(fd, bytes, path);
     // As on a full disk: a part is written first.
-    real_.Write(fd, bytes.substr(0, bytes.size() / 2), path).IgnoreError();
+    real_.Append(fd, bytes.substr(0, bytes.size() / 2), path).IgnoreError();
     return error_;
   }
-  absl::Status Sync(int fd, const std::string& path) override { return Fails() ? error_ : real_.Sync(fd, path); }
+  void BeginSync(int fd, int64_t offset, int64_t size) override { real_.BeginSync(fd, offset, size); }
+  // No test loses its power; waiting for the disk would be most of their time.
+  absl::Status Sync(int /*fd*/, const std::string& /*path*/) override { return Fails() ? error_ : absl::OkStatus(); }
   absl::Status Rename(const std::string& from, const std::string& to) override {
     return Fails() ? error_ : real_.Rename(from, to);
   }
+  absl::Status Remove(const std::string& path) override { return Fails() ? error_ : real_.Remove(path); }
+  absl::Status SetTime(const std::string& path, absl::Time time) override {
+    return Fails() ? error_ : real_.SetTime(path, time);
+  }
   absl::Status MakeFolder(const std::string& path) override { return Fails() ? error_ : real_.MakeFolder(path); }
-  absl::Status SyncFolder(const std::string& path) override { return Fails() ? error_ : real_.SyncFolder(path); }
-  absl::StatusOr<int64_t> FreeBytes(const std::string& path) override { return real_.FreeBytes(path); }
+  absl::Status SyncFolder(const std::string& /*path*/) override { return Fails() ? error_ : absl::OkStatus(); }
+  absl::StatusOr<int64_t> FreeBytes(const std::string& path) override {
+    if (Fails()) return error_;
+    return real_.FreeBytes(path);
+  }
 
  private:
   bool Fails() {

@@ -1,0 +1,95 @@
+#include "server/upload_admission.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace joinery::server {
+namespace {
+
+// Each is a file on the server, however small.
+constexpr int64_t kMaxUnfinishedUploads = 1000;
+
+}  // namespace
+
+UploadAdmission::Ticket::Ticket(Ticket&& other) noexcept
+    : admission_(std::exchange(other.admission_, nullptr)), key_(std::move(other.key_)) {}
+
+UploadAdmission::Ticket::~Ticket() {
+  if (admission_ == nullptr) return;
+  const absl::MutexLock lock(&admission_->mutex_);
+  const auto found = admission_->expected_.find(key_);
+  if (--found->second.tickets == 0) admission_->expected_.erase(found);
+}
+
+void UploadAdmission::Ticket::Arrived(int64_t bytes) {
+  const absl::MutexLock lock(&admission_->mutex_);
+  Expected& expected = admission_->expected_[key_];
+  expected.arrived = std::max(expected.arrived, bytes);
+}
+
+absl::Status UploadAdmission::Ticket::CheckRoom() { return admission_->CheckDisk(/*wanted=*/0); }
+
+int64_t UploadAdmission::Outstanding(const std::string& project) {
+  const absl::MutexLock lock(&mutex_);
+  int64_t bytes = 0;
+  for (const auto& [key, expected] : expected_) {
+    if (project.empty() || key.first == project) bytes += std::max<int64_t>(expected.size - expected.arrived, 0);
+  }
+  return bytes;
+}
+
+absl::Status UploadAdmission::CheckDisk(int64_t wanted) {
+  ASSIGN_OR_RETURN(const int64_t free_bytes, blobs_.FreeBytes());
+  const int64_t outstanding = Outstanding("");
+  if (wanted + outstanding <= free_bytes - limits_.keep_free_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("no room for ", wanted, " bytes: the server's disk has ", free_bytes,
+                                                   " bytes left, of which it keeps ", limits_.keep_free_bytes,
+                                                   ", and running uploads will need ", outstanding));
+}
+
+absl::Status UploadAdmission::CheckProject(const std::string& project, int64_t arrived, int64_t wanted) {
+  ASSIGN_OR_RETURN(const storage::BlobStatistics unfinished, blobs_.UploadsOf(project));
+  if (arrived == 0 && unfinished.count >= kMaxUnfinishedUploads) {
+    return absl::ResourceExhaustedError(absl::StrCat("project ", project, " has ", unfinished.count,
+                                                     " unfinished uploads, the most that are kept; finish some, or "
+                                                     "wait until they are thrown away after a day"));
+  }
+  ASSIGN_OR_RETURN(const storage::ProjectUsage usage, owners_.UsageOf(project));
+  const int64_t used = usage.bytes + unfinished.bytes + Outstanding(project);
+  if (used <= limits_.max_project_bytes && wanted <= limits_.max_project_bytes - used) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "no room for ", wanted, " bytes: project ", project, " may have ", limits_.max_project_bytes, " bytes (joineryd ",
+      "--max-project-bytes) and has ", usage.bytes, " in blobs and ", used - usage.bytes, " in unfinished uploads"));
+}
+
+absl::StatusOr<UploadAdmission::Ticket> UploadAdmission::Admit(const std::string& project, const v1::BlobRef& blob,
+                                                               bool counts) {
+  if (blob.size() > limits_.max_blob_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the blob has ", blob.size(), " bytes, this server takes at most ",
+                                                     limits_.max_blob_bytes, " (joineryd --max-blob-size)"));
+  }
+  const Key key = {project, blob.digest()};
+  const absl::MutexLock admitting(&admitting_);
+  {
+    const absl::MutexLock lock(&mutex_);
+    const auto found = expected_.find(key);
+    if (found != expected_.end() && found->second.size >= blob.size()) {
+      ++found->second.tickets;
+      return Ticket(*this, key);
+    }
+  }
+  ASSIGN_OR_RETURN(const int64_t arrived, blobs_.UploadedBytes({.project = project, .digest = blob.digest()}));
+  const int64_t wanted = std::max<int64_t>(blob.size() - arrived, 0);
+  if (counts) RETURN_IF_ERROR(CheckProject(project, arrived, wanted));
+  RETURN_IF_ERROR(CheckDisk(wanted));
+  const absl::MutexLock lock(&mutex_);
+  Expected& expected = expected_[key];
+  ++expected.tickets;
+  expected.size = std::max(expected.size, blob.size());
+  expected.arrived = std::max(expected.arrived, arrived);
+  return Ticket(*this, key);
+}
+
+}  // namespace joinery::server

@@ -1,0 +1,88 @@
+// Whether there is room for one more upload: on the disk, and in what a project may have.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "joinery/v1/blobs.pb.h"
+#include "storage/blob_owners.h"
+#include "storage/blob_store.h"
+
+namespace joinery::server {
+
+struct UploadLimits {
+  int64_t max_blob_bytes = int64_t{16} << 30;
+  // Of a project's blobs and unfinished uploads together.
+  int64_t max_project_bytes = std::numeric_limits<int64_t>::max();
+  // What uploads leave free on the disk, so that the job queue can still be written.
+  int64_t keep_free_bytes = int64_t{64} << 20;
+};
+
+// Thread-safe. Knows what running uploads will still need, so that they are not promised the same room.
+class UploadAdmission {
+ private:
+  // Project and digest.
+  using Key = std::pair<std::string, std::string>;
+
+ public:
+  // The stores must outlive this object.
+  UploadAdmission(storage::BlobStore& blobs, storage::BlobOwners& owners, const UploadLimits& limits)
+      : blobs_(blobs), owners_(owners), limits_(limits) {}
+
+  // Room for one upload as long as it lives; must not outlive its admission.
+  class Ticket {
+   public:
+    Ticket(Ticket&& other) noexcept;
+    Ticket& operator=(Ticket&&) = delete;
+    ~Ticket();
+
+    // So many of the blob's bytes are on the disk.
+    void Arrived(int64_t bytes);
+    // Whether there still is room for the rest: others write to the disk too.
+    absl::Status CheckRoom();
+
+   private:
+    friend class UploadAdmission;
+
+    Ticket(UploadAdmission& admission, Key key) : admission_(&admission), key_(std::move(key)) {}
+
+    UploadAdmission* admission_;
+    Key key_;
+  };
+
+  // `counts`: the blob will be the project's, not only come by it. Errors: kResourceExhausted the blob is too large,
+  // the project has too much, or the disk is too full; the message has the limit and what is used of it.
+  absl::StatusOr<Ticket> Admit(const std::string& project, const v1::BlobRef& blob, bool counts);
+
+  const UploadLimits& limits() const { return limits_; }
+
+ private:
+  // By all uploads of one key together.
+  struct Expected {
+    int tickets = 0;
+    int64_t size = 0;
+    int64_t arrived = 0;
+  };
+
+  absl::Status CheckProject(const std::string& project, int64_t arrived, int64_t wanted);
+  absl::Status CheckDisk(int64_t wanted);
+  // What running uploads still need, of one project or, if it is empty, of all.
+  int64_t Outstanding(const std::string& project);
+
+  storage::BlobStore& blobs_;
+  storage::BlobOwners& owners_;
+  const UploadLimits limits_;
+  // One is admitted at a time, so that two do not both get the last room.
+  absl::Mutex admitting_;
+  absl::Mutex mutex_ ABSL_ACQUIRED_AFTER(admitting_);
+  std::map<Key, Expected> expected_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace joinery::server

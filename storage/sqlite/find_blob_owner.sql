@@ -1,0 +1,1 @@
+SELECT size FROM blob_owners WHERE project = :project AND digest = :digest;

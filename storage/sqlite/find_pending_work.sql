@@ -1,0 +1,1 @@
+SELECT 1 AS found FROM pending_work WHERE name = :name;

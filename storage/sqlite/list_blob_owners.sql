@@ -1,0 +1,1 @@
+SELECT project, digest, size FROM blob_owners ORDER BY digest, project;
