@@ -45,6 +45,8 @@
 #include "compiler/quantization/layer_bits.h"
 #include "compiler/quantization/plan.h"
 #include "compiler/quantization/quantizer.h"
+#include "compiler/quantization/refine_scales.h"
+#include "compiler/quantization/smooth.h"
 #include "compiler/quantization/take_imported.h"
 
 namespace joinery::compiler {
@@ -270,7 +272,11 @@ class Builder {
     if (manifest().configuration().quantization().cross_layer_equalization() && imported_.empty()) {
       classes_ = FindChannelClasses(*graph_, plan_, layers_.weights);
     }
-    const std::vector<ObservedTensor> tensors = TensorsToObserve(*graph_, plan_, classes_, MaySearch());
+    std::vector<ObservedTensor> tensors = TensorsToObserve(*graph_, plan_, classes_, MaySearch());
+    if (manifest().configuration().quantization().smooth_quant_strength() > 0 && imported_.empty()) {
+      normalized_ = FindNormalizedTensors(*graph_, plan_, layers_.weights);
+      ObserveByChannel(*graph_, normalized_, tensors);
+    }
     ObserveOptions options;
     options.threads = arguments_.threads;
     options.on_progress = [this](size_t done) {
@@ -303,6 +309,11 @@ class Builder {
     float_model_ = graph_->model();
     layers_.factors = Equalize(classes_, statistics_, layers_.weights);
     if (!classes_.empty()) Info(absl::StrFormat("equalized the channels of %d tensors", layers_.factors.size()));
+    const double strength = manifest().configuration().quantization().smooth_quant_strength();
+    if (strength > 0) {
+      ASSIGN_OR_RETURN(const int smoothed, Smooth(normalized_, statistics_, strength, *graph_, layers_));
+      Info(absl::StrFormat("smoothed the outputs of %d layer normalizations", smoothed));
+    }
     ASSIGN_OR_RETURN(Quantization quantization,
                      QuantizeToNearest(*graph_, plan_, layers_, statistics_, manifest().configuration()));
     if (manifest().configuration().quantization().weight_rounding() != v1::WEIGHT_ROUNDING_NEAREST) {
@@ -316,6 +327,7 @@ class Builder {
       for (const std::string& note : notes) Warn(note);
     } else {
       RETURN_IF_ERROR(CorrectBiases(quantization));
+      RETURN_IF_ERROR(RefineRanges(quantization));
     }
     if (MaySearch()) return QuantizeMixed(std::move(quantization));
     NoteFloatNodes();
@@ -340,6 +352,23 @@ class Builder {
         options, quantization);
   }
 
+  absl::Status RefineRanges(Quantization& quantization) {
+    if (!manifest().configuration().quantization().scale_refinement()) return absl::OkStatus();
+    const auto groups = static_cast<double>(plan_.groups.size());
+    ObserveOptions options;
+    options.threads = arguments_.threads;
+    options.on_progress = [&](size_t done) {
+      ReportFraction(static_cast<double>(done) / groups);
+      return absl::OkStatus();
+    };
+    ASSIGN_OR_RETURN(const int changed,
+                     RefineScales(
+                         *graph_, plan_, source_->size(), [this](size_t sample) { return source_->Load(sample); },
+                         options, quantization));
+    Info(absl::StrFormat("refined the scales of %d of %d groups of activations", changed, plan_.groups.size()));
+    return absl::OkStatus();
+  }
+
   // Whether layers may be given other formats than configured, until the outputs are as exact as asked for.
   bool MaySearch() const {
     const v1::Quantization& asked = report_.manifest().configuration().quantization();
@@ -353,6 +382,12 @@ class Builder {
     for (const onnx::NodeProto* node : preprocessing_) network.left_out.push_back(node->output(0));
     for (size_t i = 0; i < plan_.linear_nodes.size(); ++i) {
       network.linear.emplace(plan_.linear_nodes[i].node->output(0), std::move(base.linear[i]));
+    }
+    if (manifest().configuration().quantization().scale_refinement()) {
+      for (size_t i = 0; i < plan_.groups.size(); ++i) {
+        const ActivationGroup& group = plan_.groups[i];
+        if (group.bits == 8) network.refined.emplace(group.tensors.front(), base.activations[i]);
+      }
     }
     const v1::Quantization& asked = manifest().configuration().quantization();
     ChosenBits chosen;
@@ -592,6 +627,7 @@ class Builder {
   std::unique_ptr<FeedSource> source_;
   QuantizationPlan plan_;
   std::vector<ChannelClass> classes_;
+  std::vector<NormalizedTensor> normalized_;
   StatisticsOfTensors statistics_;
   FloatLayers layers_;
 };

@@ -202,6 +202,11 @@ absl::StatusOr<Quantized> QuantizeAs(const Quantizable& network, const ChosenBit
   ASSIGN_OR_RETURN(
       result.quantization.activations,
       ChooseParameters(graph, result.plan, network.statistics, network.factors, network.configuration.calibration()));
+  for (size_t i = 0; i < result.plan.groups.size(); ++i) {
+    const ActivationGroup& group = result.plan.groups[i];
+    const auto found = group.tensors.empty() ? network.refined.end() : network.refined.find(group.tensors.front());
+    if (group.bits == 8 && found != network.refined.end()) result.quantization.activations[i] = found->second;
+  }
   for (const LinearNode& linear : result.plan.linear_nodes) {
     const auto found = network.linear.find(linear.node->output(0));
     if (found == network.linear.end()) {

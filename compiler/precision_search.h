@@ -32,6 +32,8 @@ struct Quantizable {
   // By the output of the layer.
   std::unordered_map<std::string, LinearQuantization> linear;
   const v1::BuildConfiguration& configuration;
+  // Of 8-bit groups, by their first tensor, what is not chosen by range: scales that were refined.
+  std::unordered_map<std::string, QuantizationParameters> refined = {};
 };
 
 // Formats that differ from the configuration's, by a tensor that the node makes.

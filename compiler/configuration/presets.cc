@@ -15,7 +15,7 @@ struct PresetRow {
 constexpr PresetRow kPresets[] = {
     {v1::PRESET_BALANCED, true, v1::WEIGHT_ROUNDING_OUTPUT_ERROR_SHALLOW, v1::BIAS_CORRECTION_ANALYTIC, false, 0},
     {v1::PRESET_FAST, true, v1::WEIGHT_ROUNDING_NEAREST, v1::BIAS_CORRECTION_ANALYTIC, false, 0},
-    {v1::PRESET_ACCURATE, true, v1::WEIGHT_ROUNDING_OUTPUT_ERROR, v1::BIAS_CORRECTION_ANALYTIC, true, 0.99},
+    {v1::PRESET_ACCURATE, true, v1::WEIGHT_ROUNDING_OUTPUT_ERROR, v1::BIAS_CORRECTION_ANALYTIC, false, 0.99},
 };
 
 const PresetRow& RowOf(v1::Preset preset) {

@@ -14,8 +14,6 @@ namespace joinery::compiler {
 namespace {
 
 constexpr size_t kMostSamples = 32;
-constexpr size_t kFewestSamples = 2;
-constexpr double kLargestBytes = 100e6;
 
 // Sums of each channel, which is dimension 1.
 struct Sums {
@@ -58,22 +56,14 @@ std::vector<size_t> LayersToCorrect(const QuantizationPlan& plan, const std::vec
                                     const TrialNetwork& trial, const HeldRun& run) {
   std::vector<size_t> layers;
   for (size_t i = 0; i < plan.linear_nodes.size(); ++i) {
-    if (plan.linear_nodes[i].node->op_type() != "MatMul" && weights[i].outputs > 0) layers.push_back(i);
+    // Of a layer that nobody reads nothing is left.
+    const bool runs = run.PlaceOf(trial.linear_outputs[i]) < run.num_nodes();
+    if (plan.linear_nodes[i].node->op_type() != "MatMul" && weights[i].outputs > 0 && runs) layers.push_back(i);
   }
   std::stable_sort(layers.begin(), layers.end(), [&](size_t a, size_t b) {
     return run.PlaceOf(trial.linear_outputs[a]) < run.PlaceOf(trial.linear_outputs[b]);
   });
   return layers;
-}
-
-size_t SamplesToHold(Graph& graph, const QuantizationPlan& plan, size_t num_samples) {
-  int64_t largest = 1;
-  for (const LinearNode& linear : plan.linear_nodes) {
-    const auto shape = graph.Shape(linear.node->output(0));
-    if (shape.has_value()) largest = std::max(largest, NumElements(*shape));
-  }
-  const auto fitting = static_cast<size_t>(kLargestBytes / static_cast<double>(sizeof(float)) / largest);
-  return std::min(num_samples, std::clamp(fitting, kFewestSamples, kMostSamples));
 }
 
 // The sums of the layers' outputs in the float network, added up in the order of the samples.
@@ -107,7 +97,7 @@ absl::Status CorrectBiasSequentially(Graph& graph, const QuantizationPlan& plan,
                                      const std::vector<LinearWeights>& weights, size_t num_samples,
                                      const LoadSampleFunction& load, const ObserveOptions& options,
                                      Quantization& quantization) {
-  const size_t samples = SamplesToHold(graph, plan, num_samples);
+  const size_t samples = SamplesToHold(graph, plan, num_samples, kMostSamples);
   if (samples == 0) return absl::OkStatus();
   const LoadSampleFunction load_spread = [&](size_t sample) { return load(sample * num_samples / samples); };
   ASSIGN_OR_RETURN(const TrialNetwork trial, MakeTrialNetwork(graph, plan, quantization));

@@ -74,9 +74,10 @@ bool HeldRun::IsReadFrom(const std::string& tensor, size_t place) const {
 
 HeldRun::Part HeldRun::Cut(size_t end) {
   Part part;
-  part.model.CopyFrom(graph_->model());
+  part.model.set_ir_version(graph_->model().ir_version());
+  *part.model.mutable_opset_import() = graph_->model().opset_import();
+  *part.model.mutable_functions() = graph_->model().functions();
   onnx::GraphProto& graph = *part.model.mutable_graph();
-  graph.Clear();
   graph.set_name("part");
   std::unordered_set<std::string> seen;
   std::function<void(const std::string&)> take = [&](const std::string& tensor) {
@@ -140,7 +141,13 @@ Tensor* HeldRun::Held(size_t sample, const std::string& tensor) {
   return found == held_[sample].end() ? nullptr : &found->second;
 }
 
-bool HeldRun::IsReadByRest(const std::string& initializer) { return IsReadFrom(initializer, place_); }
+bool HeldRun::IsReadByRest(const std::string& initializer) const { return IsReadFrom(initializer, place_); }
+
+void HeldRun::SetInitializer(const onnx::TensorProto& value) {
+  for (onnx::TensorProto& initializer : *graph_->mutable_model().mutable_graph()->mutable_initializer()) {
+    if (initializer.name() == value.name()) initializer = value;
+  }
+}
 
 absl::StatusOr<HeldRun::Rest> HeldRun::LoadRest(const std::vector<std::string>& parameters) {
   Part part = Cut(nodes_.size());

@@ -49,7 +49,10 @@ class HeldRun {
   absl::StatusOr<Rest> LoadRest(const std::vector<std::string>& parameters);
 
   // Whether what did not run yet reads the initializer.
-  bool IsReadByRest(const std::string& initializer);
+  bool IsReadByRest(const std::string& initializer) const;
+
+  // Gives the initializer of this name another value, for what did not run yet.
+  void SetInitializer(const onnx::TensorProto& value);
 
  private:
   struct Part {

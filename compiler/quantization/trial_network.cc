@@ -1,12 +1,17 @@
 #include "compiler/quantization/trial_network.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "base/status.h"
+#include "compiler/ir/tensor.h"
 #include "compiler/quantization/apply.h"
 
 namespace joinery::compiler {
 namespace {
+
+constexpr size_t kFewestSamples = 2;
+constexpr double kLargestBytes = 100e6;
 
 // The plan for a copy of the graph that it was made for.
 QuantizationPlan Transfer(const QuantizationPlan& plan, Graph& from, Graph& to) {
@@ -48,6 +53,17 @@ absl::StatusOr<TrialNetwork> MakeTrialNetwork(Graph& graph, const QuantizationPl
   }
   trial.model = std::move(copy).TakeModel();
   return trial;
+}
+
+size_t SamplesToHold(Graph& graph, const QuantizationPlan& plan, size_t num_samples, size_t most) {
+  int64_t largest = 1;
+  for (const LinearNode& linear : plan.linear_nodes) {
+    const auto shape = graph.Shape(linear.node->output(0));
+    if (shape.has_value()) largest = std::max(largest, NumElements(*shape));
+  }
+  const auto fitting =
+      static_cast<size_t>(kLargestBytes / static_cast<double>(sizeof(float)) / static_cast<double>(largest));
+  return std::min(num_samples, std::clamp(fitting, kFewestSamples, most));
 }
 
 }  // namespace joinery::compiler

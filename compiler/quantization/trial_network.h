@@ -1,7 +1,7 @@
 // A copy of the network in 8 bits, for algorithms that ask what it computes before the artifact is made.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -26,5 +26,9 @@ struct TrialNetwork {
 // `graph` stays as it is, and so does the plan, whose nodes are the graph's. Errors: as ApplyQuantization.
 absl::StatusOr<TrialNetwork> MakeTrialNetwork(Graph& graph, const QuantizationPlan& plan,
                                               const Quantization& quantization);
+
+// How many of `num_samples` samples an algorithm may hold the activations of at once: as many as fit 100 MB if one
+// tensor of each is held, the largest that a linear layer makes, at least 2 and at most `most`.
+size_t SamplesToHold(Graph& graph, const QuantizationPlan& plan, size_t num_samples, size_t most);
 
 }  // namespace joinery::compiler

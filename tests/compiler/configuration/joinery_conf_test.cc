@@ -51,7 +51,6 @@ INSTANTIATE_TEST_SUITE_P(
         {"Fast", Own("preset: PRESET_FAST"), "preset: PRESET_FAST"},
         {"Accurate", Own("preset: PRESET_ACCURATE"), "preset: PRESET_ACCURATE"},
         {"AccurateRounds", Own("preset: PRESET_ACCURATE"), "WEIGHT_ROUNDING_OUTPUT_ERROR bias"},
-        {"AccurateRefines", Own("preset: PRESET_ACCURATE"), "scale_refinement: true"},
         {"AccurateFallsBack", Own("preset: PRESET_ACCURATE"), "float_fallback_cosine: 0.99"},
         {"EqualizationOff", Own("cross_layer_equalization: SWITCH_OFF"), "PRESET_BALANCED weight_rounding"},
         {"RoundingOn", Own("weight_rounding: SWITCH_ON"), "WEIGHT_ROUNDING_OUTPUT_ERROR bias"},
