@@ -1,6 +1,7 @@
 #include "storage/local/blob_store.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>

@@ -1,0 +1,73 @@
+#include "storage/sqlite/error_log.h"
+
+#include <sqlite3.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+namespace joinery::storage {
+namespace {
+
+struct Code {
+  int code;
+  const char* name;
+};
+// The last stands for all others.
+constexpr std::array<Code, 11> kCodes = {{{SQLITE_BUSY, "BUSY"},
+                                          {SQLITE_LOCKED, "LOCKED"},
+                                          {SQLITE_NOMEM, "NOMEM"},
+                                          {SQLITE_READONLY, "READONLY"},
+                                          {SQLITE_IOERR, "IOERR"},
+                                          {SQLITE_CORRUPT, "CORRUPT"},
+                                          {SQLITE_FULL, "FULL"},
+                                          {SQLITE_CANTOPEN, "CANTOPEN"},
+                                          {SQLITE_NOTADB, "NOTADB"},
+                                          {SQLITE_MISUSE, "MISUSE"},
+                                          {SQLITE_ERROR, "ERROR"}}};
+
+struct ErrorLog {
+  std::array<std::atomic<int64_t>, kCodes.size()> counts{};
+  SqliteErrorSink sink;
+};
+
+ErrorLog& TheErrorLog() {
+  // Never destroyed: SQLite may report until the very end.
+  static auto* const log = new ErrorLog;
+  return *log;
+}
+
+bool IsOrdinary(int code) {
+  return code == SQLITE_NOTICE || code == SQLITE_WARNING || code == SQLITE_SCHEMA || code == SQLITE_CONSTRAINT ||
+         code == SQLITE_OK;
+}
+
+void Report(void* /*context*/, int extended_code, const char* message) {
+  const int code = extended_code & 0xff;
+  if (IsOrdinary(code)) return;
+  size_t index = 0;
+  while (index + 1 < kCodes.size() && kCodes[index].code != code) ++index;
+  ErrorLog& log = TheErrorLog();
+  log.counts[index].fetch_add(1, std::memory_order_relaxed);
+  if (log.sink) log.sink(kCodes[index].name, message);
+}
+
+}  // namespace
+
+absl::Status WatchSqliteErrors(SqliteErrorSink sink) {
+  TheErrorLog().sink = std::move(sink);
+  // The interface of this setting is C's: a pointer to the function, and one for it.
+  if (sqlite3_config(SQLITE_CONFIG_LOG, &Report, nullptr) == SQLITE_OK) return absl::OkStatus();
+  return absl::FailedPreconditionError("SQLite was used before its errors were watched");
+}
+
+std::map<std::string, int64_t> SqliteErrorCounts() {
+  std::map<std::string, int64_t> counts;
+  for (size_t i = 0; i < kCodes.size(); ++i) {
+    counts[kCodes[i].name] = TheErrorLog().counts[i].load(std::memory_order_relaxed);
+  }
+  return counts;
+}
+
+}  // namespace joinery::storage
