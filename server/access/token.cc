@@ -1,6 +1,7 @@
 #include "server/access/token.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -95,8 +96,8 @@ absl::Status ValidateAccountName(absl::string_view field, absl::string_view name
                                                  " letters, digits and . _ - @, beginning with a letter or digit"));
 }
 
-absl::StatusOr<NewToken> IssueToken(storage::AccessStore& store, const TokenRequest& request, const std::string& maker,
-                                    absl::Time now, const storage::RandomSource& random) {
+absl::StatusOr<NewToken> MakeToken(const TokenRequest& request, const std::string& maker, absl::Time now,
+                                   const storage::RandomSource& random) {
   RETURN_IF_ERROR(ValidateAccountName("user", request.user));
   RETURN_IF_ERROR(ValidateAccountName("project", request.project));
   RETURN_IF_ERROR(ValidateNote(request.note));
@@ -109,10 +110,9 @@ absl::StatusOr<NewToken> IssueToken(storage::AccessStore& store, const TokenRequ
   RETURN_IF_ERROR(SetScopes(request.scopes, token));
   RETURN_IF_ERROR(SetExpiry(request.lifetime, token));
   const std::string text = absl::StrCat(kTokenPrefix, absl::WebSafeBase64Escape(random(kSecretBytes)));
-  const std::string digest = base::Sha256(text);
+  std::string digest = base::Sha256(text);
   token.id = digest.substr(0, kIdLength);
-  RETURN_IF_ERROR(store.AddToken(token, digest));
-  return NewToken{text, token};
+  return NewToken{text, std::move(token), std::move(digest)};
 }
 
 }  // namespace joinery::server::access

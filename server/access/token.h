@@ -35,6 +35,8 @@ struct NewToken {
   // The secret; to be shown once and written nowhere.
   std::string text;
   storage::TokenRecord record;
+  // Of `text`.
+  std::string digest;
 };
 
 // "submit", "work" or "admin". Errors: kInvalidArgument, naming them.
@@ -47,9 +49,9 @@ Scope ScopeOf(const storage::TokenRecord& token);
 // 1 to 64 letters, digits and . _ - @, the first of them a letter or digit. Errors: kInvalidArgument naming `field`.
 absl::Status ValidateAccountName(absl::string_view field, absl::string_view name);
 
-// Makes a token and stores its digest. `maker` is who asked for it.
-// Errors: kInvalidArgument what is wrong with the request · those of the store.
-absl::StatusOr<NewToken> IssueToken(storage::AccessStore& store, const TokenRequest& request, const std::string& maker,
-                                    absl::Time now, const storage::RandomSource& random);
+// A token that counts once its record is stored. `maker` is who asked for it.
+// Errors: kInvalidArgument what is wrong with the request.
+absl::StatusOr<NewToken> MakeToken(const TokenRequest& request, const std::string& maker, absl::Time now,
+                                   const storage::RandomSource& random);
 
 }  // namespace joinery::server::access

@@ -31,10 +31,11 @@ class TokenAuthenticatorTest : public ::testing::Test {
   }
 
   NewToken Issue(const std::vector<std::string>& scopes) {
-    const auto token = IssueToken(
-        *store_, {.user = "ann", .project = "vision", .scopes = scopes, .lifetime = absl::Hours(1), .note = ""}, "root",
-        clock_.Now(), random_);
+    const TokenRequest request = {
+        .user = "ann", .project = "vision", .scopes = scopes, .lifetime = absl::Hours(1), .note = ""};
+    const auto token = MakeToken(request, "root", clock_.Now(), random_);
     EXPECT_THAT(token, IsOk());
+    EXPECT_THAT(store_->AddToken(token->record, token->digest), IsOk());
     return *token;
   }
 

@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/status.h"
 #include "storage/sqlite/access_store.h"
 #include "tests/testing/fake_random_source.h"
 #include "tests/testing/status_matchers.h"
@@ -28,7 +29,9 @@ class TokenTest : public ::testing::Test {
   }
 
   absl::StatusOr<NewToken> Issue(const TokenRequest& request) {
-    return IssueToken(*store_, request, "root", kNow, random_);
+    ASSIGN_OR_RETURN(NewToken token, MakeToken(request, "root", kNow, random_));
+    RETURN_IF_ERROR(store_->AddToken(token.record, token.digest));
+    return token;
   }
 
   static TokenRequest GoodRequest() {
