@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -25,6 +26,14 @@ constexpr int kKeepaliveMilliseconds = 30'000;
 constexpr int kKeepaliveTimeoutMilliseconds = 10'000;
 // Clients may ask as often whether we live.
 constexpr int kMinPingIntervalMilliseconds = 5'000;
+// Whoever connects must have said so much that calls can begin; and connections without calls are ended, which clients
+// do not notice.
+constexpr int kHandshakeMilliseconds = 20'000;
+constexpr int kIdleMilliseconds = 600'000;
+// A token and a trace are far less.
+constexpr int kMaxMetadataBytes = 16 << 10;
+// Calls at a time on one connection.
+constexpr int kMaxStreams = 1'000;
 
 void Configure(grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(grpc::ResourceQuota("joineryd").SetMaxThreads(kMaxThreads));
@@ -33,15 +42,18 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMilliseconds);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMilliseconds);
-  // Otherwise a second server could listen on the same port and take half of the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
 }
 
 }  // namespace
 
 Server::Server(const ServerOptions& options, access::Authenticator& authenticator, storage::JobStore& jobs,
                storage::BlobStore& blobs, storage::BlobOwners& owners, const base::Clock& clock)
-    : blob_access_(blobs, owners),
+    : authenticator_(authenticator),
+      blob_access_(blobs, owners),
       upload_admission_(blobs, owners, options.uploads),
       queue_(jobs, blobs, options.lease_term),
       blob_service_(authenticator, blobs, blob_access_, upload_admission_),
@@ -54,26 +66,33 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
                                                       storage::BlobStore& blobs, storage::BlobOwners& owners,
                                                       const base::Clock& clock) {
   auto server = std::unique_ptr<Server>(new Server(options, authenticator, jobs, blobs, owners, clock));
-  RETURN_IF_ERROR(server->Listen(options.listen));
+  RETURN_IF_ERROR(server->Listen(options));
   server->lease_thread_ = std::thread([raw = server.get()] { raw->ExpireLeasesUntilStopped(); });
   return server;
 }
 
-absl::Status Server::Listen(const std::string& address) {
+absl::Status Server::Listen(const ServerOptions& options) {
+  ASSIGN_OR_RETURN(gate_, access::ConnectionGate::Listen(options.listen, options.connections));
+  port_ = gate_->port();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   Configure(builder);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+  using ConnectionType = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(ConnectionType::FROM_FD,
+                                                                       access::MakeServerCredentials(options.tls));
   builder.RegisterService(&blob_service_);
   builder.RegisterService(&job_service_);
   builder.RegisterService(&worker_service_);
   builder.RegisterService(&server_service_);
+  if (options.administration != nullptr) {
+    admin_service_ = std::make_unique<AdminService>(authenticator_, *options.administration);
+    builder.RegisterService(admin_service_.get());
+  }
   grpc_server_ = builder.BuildAndStart();
-  if (grpc_server_ != nullptr && port_ != 0) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("cannot listen on ", address,
-                                             ": another program has that port, or it is no address of this host; "
-                                             "choose another with --listen"));
+  if (grpc_server_ == nullptr) return absl::InternalError("gRPC's server does not start");
+  gate_->Open(std::move(acceptor));
+  return absl::OkStatus();
 }
 
 void Server::ExpireLeasesUntilStopped() {
@@ -97,6 +116,7 @@ void Server::Shutdown(absl::Duration grace) {
   }
   if (grpc_server_ != nullptr) {
     if (auto* health = grpc_server_->GetHealthCheckService()) health->Shutdown();
+    gate_->Close();
     queue_.Stop();
     grpc_server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
     grpc_server_->Wait();

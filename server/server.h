@@ -14,7 +14,11 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "server/access/administration.h"
 #include "server/access/authenticator.h"
+#include "server/access/connection_gate.h"
+#include "server/access/tls.h"
+#include "server/admin_service.h"
 #include "server/blob_access.h"
 #include "server/blob_service.h"
 #include "server/job_queue.h"
@@ -31,6 +35,11 @@ namespace joinery::server {
 struct ServerOptions {
   // HOST:PORT; port 0 takes a free one.
   std::string listen = "127.0.0.1:7420";
+  // Checked by access::CheckTlsFiles.
+  access::TlsOptions tls = {};
+  access::ConnectionLimits connections = {};
+  // Must outlive the server; null: there is no AdminService.
+  access::Administration* administration = nullptr;
   absl::Duration lease_term = absl::Seconds(15);
   UploadLimits uploads;
 };
@@ -59,9 +68,10 @@ class Server {
   Server(const ServerOptions& options, access::Authenticator& authenticator, storage::JobStore& jobs,
          storage::BlobStore& blobs, storage::BlobOwners& owners, const base::Clock& clock);
 
-  absl::Status Listen(const std::string& address);
+  absl::Status Listen(const ServerOptions& options);
   void ExpireLeasesUntilStopped();
 
+  access::Authenticator& authenticator_;
   BlobAccess blob_access_;
   UploadAdmission upload_admission_;
   JobQueue queue_;
@@ -69,8 +79,10 @@ class Server {
   JobService job_service_;
   WorkerService worker_service_;
   ServerService server_service_;
+  std::unique_ptr<AdminService> admin_service_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> grpc_server_;
+  std::unique_ptr<access::ConnectionGate> gate_;
 
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
