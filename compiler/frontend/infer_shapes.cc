@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/status.h"
+#include "compiler/frontend/check_windows.h"
 #include "onnx/shape_inference/implementation.h"
 
 namespace joinery::compiler {
@@ -25,6 +27,8 @@ std::vector<onnx::TensorShapeProto> TakeOutputShapes(onnx::GraphProto* graph) {
 }  // namespace
 
 absl::Status InferShapes(onnx::ModelProto& model) {
+  // Once more: calls of functions may have brought other attributes with them.
+  RETURN_IF_ERROR(CheckWindows(model));
   onnx::GraphProto* graph = model.mutable_graph();
   graph->clear_value_info();
   const std::vector<onnx::TensorShapeProto> declared = TakeOutputShapes(graph);

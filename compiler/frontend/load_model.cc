@@ -10,6 +10,7 @@
 #include "compiler/frontend/check_names.h"
 #include "compiler/frontend/check_operators.h"
 #include "compiler/frontend/check_tensors.h"
+#include "compiler/frontend/check_windows.h"
 #include "compiler/ir/graph.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "onnx/checker.h"
@@ -76,6 +77,7 @@ absl::StatusOr<onnx::ModelProto> Parse(absl::string_view bytes, const ModelLimit
   RETURN_IF_ERROR(CheckNames(model, limits));
   RETURN_IF_ERROR(CheckFunctions(model, limits));
   RETURN_IF_ERROR(CheckOperators(model));
+  RETURN_IF_ERROR(CheckWindows(model));
   RETURN_IF_ERROR(CheckTensorData(model, limits));
   Graph graph(std::move(model));
   RETURN_IF_ERROR(graph.SortTopologically());

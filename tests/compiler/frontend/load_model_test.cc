@@ -219,6 +219,34 @@ INSTANTIATE_TEST_SUITE_P(
     }),
     NameOf);
 
+void SetNumbers(onnx::NodeProto* node, const char* name, int64_t number) {
+  onnx::AttributeProto* attribute = node->add_attribute();
+  attribute->set_name(name);
+  attribute->set_type(onnx::AttributeProto::INTS);
+  attribute->add_ints(number);
+}
+
+// ONNX divides by some of these without looking.
+INSTANTIATE_TEST_SUITE_P(
+    B01Windows, BadModelTest,
+    ::testing::ValuesIn<Case>({
+        {"NoStride", [](Model& m) { SetNumbers(First(m), "strides", 0); }, kInvalid,
+         "\"first\" (MatMul): attribute \"strides\" has 0"},
+        {"HugeDilation", [](Model& m) { SetNumbers(First(m), "dilations", int64_t{1} << 62); }, kInvalid,
+         "\"dilations\" has 4611686018427387904"},
+        {"NegativeKernel", [](Model& m) { SetNumbers(First(m), "kernel_shape", -1); }, kInvalid, "\"kernel_shape\""},
+        {"HugePad", [](Model& m) { SetNumbers(First(m), "pads", std::numeric_limits<int64_t>::min()); }, kInvalid,
+         "\"pads\""},
+        {"InANestedGraph",
+         [](Model& m) {
+           onnx::NodeProto* node = AddBranch(Last(m), "body")->add_node();
+           node->set_op_type("Relu");
+           SetNumbers(node, "strides", 0);
+         },
+         kInvalid, "\"strides\" has 0"},
+    }),
+    NameOf);
+
 INSTANTIATE_TEST_SUITE_P(Functions, BadModelTest,
                          ::testing::ValuesIn<Case>({
                              {"CallsItself", [](Model& m) { AddCall(AddFunction(m, "f"), "f", "o"); }, kInvalid,
