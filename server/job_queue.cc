@@ -7,15 +7,24 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "base/status.h"
 
 namespace joinery::server {
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
 // gRPC's synchronous calls do not wake when their client goes, so waits look up this often.
-constexpr absl::Duration kLookUp = absl::Milliseconds(200);
+constexpr std::chrono::milliseconds kLookUp(200);
+// Nothing depends on every change being announced: what was missed is seen this much later.
+constexpr std::chrono::milliseconds kMissedJob(500);
+constexpr std::chrono::milliseconds kMissedChange(2000);
 constexpr int kEventsAtATime = 100;
+constexpr std::chrono::milliseconds kSlowTend(1000);
+// An idle worker asks every 5 s, and one that has a job more often.
+constexpr absl::Duration kWorkerIsLive = absl::Seconds(8);
+constexpr int kToldAtATime = 200;
+constexpr int kDeletedAtATime = 100;
 
 bool IsFinal(v1::JobState state) {
   return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED || state == v1::JOB_STATE_CANCELLED;
@@ -24,53 +33,25 @@ bool IsFinal(v1::JobState state) {
 absl::Status Stopping() { return absl::UnavailableError("the server is stopping; try again"); }
 absl::Status Gone() { return absl::CancelledError("the client has gone"); }
 
+bool MaySee(const access::Caller& caller, const v1::Job& job) {
+  return caller.may_admin || caller.project == job.project();
+}
+
 void LogState(const v1::Job& job) {
   const std::string& state = v1::JobState_Name(job.state());
   if (job.state() == v1::JOB_STATE_FAILED) {
-    spdlog::info("job_id={} state={} attempt={} worker={} reason={}", job.id(), state, job.attempts(), job.worker(),
-                 v1::FailureReason_Name(job.failure().reason()));
+    spdlog::info("job_id={} user={} state={} attempt={} worker={} reason={}", job.id(), job.user(), state,
+                 job.attempts(), job.worker(), v1::FailureReason_Name(job.failure().reason()));
   } else {
-    spdlog::info("job_id={} state={} attempt={} worker={}", job.id(), state, job.attempts(), job.worker());
+    spdlog::info("job_id={} user={} state={} attempt={} worker={}", job.id(), job.user(), state, job.attempts(),
+                 job.worker());
   }
 }
 
 }  // namespace
 
-// Counts a watcher of a job for as long as it lives.
-class JobQueue::Subscription {
- public:
-  Subscription(JobQueue& queue, const std::string& id) : queue_(queue), id_(id) {
-    const absl::MutexLock lock(&queue_.mutex_);
-    watched_ = &queue_.watched_[id_];
-    ++watched_->watchers;
-  }
-  ~Subscription() {
-    const absl::MutexLock lock(&queue_.mutex_);
-    if (--watched_->watchers == 0) queue_.watched_.erase(id_);
-  }
-  Subscription(const Subscription&) = delete;
-  Subscription& operator=(const Subscription&) = delete;
-
-  int64_t changes() {
-    const absl::MutexLock lock(&queue_.mutex_);
-    return watched_->changes;
-  }
-
-  // Until there was a change after those `seen`, or the queue stopped, or it is time to look up.
-  absl::Status Wait(int64_t seen) {
-    const absl::MutexLock lock(&queue_.mutex_);
-    if (!queue_.stopped_ && watched_->changes == seen) watched_->changed.WaitWithTimeout(&queue_.mutex_, kLookUp);
-    return queue_.stopped_ ? Stopping() : absl::OkStatus();
-  }
-
- private:
-  JobQueue& queue_;
-  const std::string id_;
-  Watched* watched_;
-};
-
-JobQueue::JobQueue(storage::JobStore& jobs, storage::BlobStore& blobs, absl::Duration lease_term)
-    : jobs_(jobs), blobs_(blobs), lease_term_(lease_term) {}
+JobQueue::JobQueue(storage::JobStore& jobs, storage::BlobStore& blobs, const JobQueueOptions& options)
+    : jobs_(jobs), blobs_(blobs), options_(options) {}
 
 absl::Status JobQueue::CheckBlob(absl::string_view field, const v1::BlobRef& blob) {
   ASSIGN_OR_RETURN(const std::optional<int64_t> size, blobs_.Find(blob.digest()));
@@ -90,26 +71,91 @@ absl::Status JobQueue::CheckBlobs(const v1::JobSpec& spec) {
   return CheckBlob("build.calibration", spec.build().calibration());
 }
 
-absl::StatusOr<v1::Job> JobQueue::Create(const v1::JobSpec& spec, const std::string& request_id) {
+absl::StatusOr<std::optional<v1::Job>> JobQueue::FindAnswer(const access::Caller& caller, const v1::JobSpec& spec) {
+  ASSIGN_OR_RETURN(std::optional<v1::Job> answer, jobs_.FindAnswer(caller.project, spec));
+  if (!answer.has_value()) return answer;
+  // A result whose blobs are gone answers nothing.
+  const bool is_there = CheckBlob("result.artifact", answer->result().artifact()).ok() &&
+                        CheckBlob("result.report", answer->result().report()).ok();
+  return is_there ? std::move(answer) : std::nullopt;
+}
+
+absl::StatusOr<storage::Submission> JobQueue::Prepare(const access::Caller& caller, const v1::JobSpec& spec,
+                                                      const v1::JobOptions& options) {
   RETURN_IF_ERROR(CheckBlobs(spec));
-  ASSIGN_OR_RETURN(storage::EnqueuedJob enqueued, jobs_.Enqueue(spec, request_id));
+  storage::Submission submission = {
+      .spec = spec, .request_id = "", .options = options, .user = caller.user, .project = caller.project};
+  if (!options.fresh()) {
+    ASSIGN_OR_RETURN(submission.answer, FindAnswer(caller, spec));
+  }
+  return submission;
+}
+
+absl::StatusOr<v1::Job> JobQueue::Create(const access::Caller& caller, const v1::CreateJobRequest& request) {
+  ASSIGN_OR_RETURN(storage::Submission submission, Prepare(caller, request.spec(), request.options()));
+  submission.request_id = request.request_id();
+  ASSIGN_OR_RETURN(storage::EnqueuedJob enqueued, jobs_.Enqueue(submission));
   if (enqueued.created) Announce(enqueued.job);
   return std::move(enqueued.job);
 }
 
-absl::StatusOr<v1::Job> JobQueue::Cancel(const std::string& id) {
-  ASSIGN_OR_RETURN(const v1::Job before, jobs_.Get(id));
-  ASSIGN_OR_RETURN(v1::Job job, jobs_.Cancel(id));
-  if (job.state() != before.state()) Announce(job);
+absl::StatusOr<std::vector<v1::Job>> JobQueue::CreateArray(const access::Caller& caller,
+                                                           const v1::CreateJobArrayRequest& request) {
+  std::vector<storage::Submission> submissions;
+  submissions.reserve(static_cast<size_t>(request.jobs_size()));
+  for (int i = 0; i < request.jobs_size(); ++i) {
+    absl::StatusOr<storage::Submission> submission = Prepare(caller, request.jobs(i).spec(), request.jobs(i).options());
+    if (!submission.ok()) return base::Annotate(submission.status(), absl::StrCat("jobs[", i, "]"));
+    submissions.push_back(*std::move(submission));
+  }
+  ASSIGN_OR_RETURN(storage::EnqueuedArray array, jobs_.EnqueueArray(submissions, request.request_id()));
+  if (array.created) std::for_each(array.jobs.begin(), array.jobs.end(), [this](const v1::Job& job) { Announce(job); });
+  return std::move(array.jobs);
+}
+
+absl::StatusOr<v1::Job> JobQueue::Get(const access::Caller& caller, const std::string& id) {
+  ASSIGN_OR_RETURN(v1::Job job, jobs_.Get(id));
+  if (MaySee(caller, job)) return job;
+  // Word for word what the store says of a job that is not there.
+  return absl::NotFoundError(absl::StrCat("there is no job ", id));
+}
+
+absl::StatusOr<storage::JobPage> JobQueue::List(const access::Caller& caller, storage::JobQuery query) {
+  if (!caller.may_admin) query.project = caller.project;
+  return jobs_.List(query);
+}
+
+absl::StatusOr<v1::Job> JobQueue::CancelSeen(const v1::Job& seen) {
+  ASSIGN_OR_RETURN(v1::Job job, jobs_.Cancel(seen.id()));
+  if (job.state() != seen.state()) Announce(job);
   return job;
 }
 
-absl::Status JobQueue::Watch(const std::string& id, int64_t after_sequence, const IsGone& is_gone,
-                             const std::function<bool(const v1::JobEvent&)>& take) {
-  RETURN_IF_ERROR(jobs_.Get(id).status());
-  Subscription subscription(*this, id);
+absl::StatusOr<v1::Job> JobQueue::Cancel(const access::Caller& caller, const std::string& id) {
+  ASSIGN_OR_RETURN(const v1::Job before, Get(caller, id));
+  return CancelSeen(before);
+}
+
+absl::StatusOr<std::vector<v1::Job>> JobQueue::CancelArray(const access::Caller& caller, const std::string& array_id) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> ids, jobs_.ArrayJobs(array_id));
+  std::vector<v1::Job> jobs;
+  jobs.reserve(ids.size());
+  for (const std::string& id : ids) {
+    ASSIGN_OR_RETURN(const v1::Job before, jobs_.Get(id));
+    if (!MaySee(caller, before)) return absl::NotFoundError(absl::StrCat("there is no job array ", array_id));
+    ASSIGN_OR_RETURN(v1::Job job, CancelSeen(before));
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
+absl::Status JobQueue::Watch(const access::Caller& caller, const std::string& id, int64_t after_sequence,
+                             const IsGone& is_gone, const std::function<bool(const v1::JobEvent&)>& take) {
+  RETURN_IF_ERROR(Get(caller, id).status());
+  JobWatchers::Subscription subscription(watchers_, id);
   bool is_final = false;
   while (!is_gone()) {
+    if (stopped_) return Stopping();
     const int64_t seen = subscription.changes();
     ASSIGN_OR_RETURN(const std::vector<v1::JobEvent> events, jobs_.Events(id, after_sequence, kEventsAtATime));
     for (const v1::JobEvent& event : events) {
@@ -122,95 +168,110 @@ absl::Status JobQueue::Watch(const std::string& id, int64_t after_sequence, cons
     if (is_final) return absl::OkStatus();
     ASSIGN_OR_RETURN(const v1::Job job, jobs_.Get(id));
     is_final = IsFinal(job.state());
-    if (!is_final) RETURN_IF_ERROR(subscription.Wait(seen));
+    if (is_final) continue;
+    const SteadyClock::time_point read_again_at = SteadyClock::now() + kMissedChange;
+    while (!stopped_ && !subscription.Wait(seen, kLookUp) && SteadyClock::now() < read_again_at) {
+      if (is_gone()) return Gone();
+    }
   }
   return Gone();
 }
 
-absl::StatusOr<std::optional<storage::JobLease>> JobQueue::Claim(const std::string& worker,
-                                                                 const std::string& compiler_version,
+absl::StatusOr<std::optional<storage::JobLease>> JobQueue::Claim(const storage::WorkerInfo& worker,
                                                                  const IsGone& is_gone) {
   if (is_gone()) return Gone();
-  ASSIGN_OR_RETURN(std::optional<storage::JobLease> lease, jobs_.Claim(worker, compiler_version, lease_term_));
+  ASSIGN_OR_RETURN(std::optional<storage::JobLease> lease, jobs_.Claim(worker, options_.lease_term));
   if (!lease.has_value()) return lease;
   Announce(lease->job);
   if (!is_gone()) return lease;
   // Nobody will run it: better to return it now than to wait for the lease to run out.
-  RETURN_IF_ERROR(Finish(lease->token, storage::Released{}, {}));
+  RETURN_IF_ERROR(Finish(lease->token, storage::Released{}, {}, 0));
   return Gone();
 }
 
-absl::StatusOr<std::optional<storage::JobLease>> JobQueue::Lease(const std::string& worker,
-                                                                 const std::string& compiler_version,
-                                                                 absl::Duration wait, const IsGone& is_gone) {
-  const absl::Time deadline = absl::Now() + wait;
+absl::StatusOr<bool> JobQueue::WaitForJob(JobWaiters::Waiter& waiter, SteadyClock::time_point deadline,
+                                          const IsGone& is_gone) {
+  SteadyClock::time_point look_at = SteadyClock::now() + kMissedJob;
   while (true) {
-    int64_t seen = 0;
-    {
-      const absl::MutexLock lock(&mutex_);
-      if (stopped_) return Stopping();
-      seen = queued_;
+    const SteadyClock::time_point now = SteadyClock::now();
+    if (waiter.Wait(std::clamp<std::chrono::nanoseconds>(deadline - now, SteadyClock::duration::zero(), kLookUp))) {
+      return true;
     }
-    ASSIGN_OR_RETURN(std::optional<storage::JobLease> lease, Claim(worker, compiler_version, is_gone));
-    if (lease.has_value()) return lease;
-    const absl::MutexLock lock(&mutex_);
-    while (!stopped_ && queued_ == seen && absl::Now() < deadline && !is_gone()) {
-      job_queued_.WaitWithTimeout(&mutex_, std::min(kLookUp, deadline - absl::Now()));
-    }
-    if (queued_ == seen && absl::Now() >= deadline) return std::nullopt;
+    if (stopped_) return Stopping();
+    if (is_gone()) return Gone();
+    if (SteadyClock::now() >= deadline) return false;
+    if (SteadyClock::now() < look_at) continue;
+    // Jobs that have rested, or that could not be leased before, are not announced.
+    ASSIGN_OR_RETURN(const storage::JobCounts counts, jobs_.Counts());
+    if (counts.queued > 0) return true;
+    look_at = SteadyClock::now() + kMissedJob;
   }
 }
 
-absl::StatusOr<bool> JobQueue::Extend(const std::string& token, absl::Span<const v1::JobEvent> events) {
-  ASSIGN_OR_RETURN(const storage::LeaseRenewal renewal, jobs_.Extend(token, lease_term_, events));
-  if (!events.empty()) {
-    const absl::MutexLock lock(&mutex_);
-    WakeWatchers(renewal.job_id);
+absl::StatusOr<std::optional<storage::JobLease>> JobQueue::Lease(const storage::WorkerInfo& worker, absl::Duration wait,
+                                                                 const IsGone& is_gone) {
+  const SteadyClock::time_point deadline = SteadyClock::now() + absl::ToChronoNanoseconds(wait);
+  JobWaiters::Waiter waiter(waiters_, worker.capabilities);
+  while (true) {
+    waiter.Listen();
+    if (stopped_) return Stopping();
+    ASSIGN_OR_RETURN(std::optional<storage::JobLease> lease, Claim(worker, is_gone));
+    if (lease.has_value()) return lease;
+    ASSIGN_OR_RETURN(const bool may_be_there, WaitForJob(waiter, deadline, is_gone));
+    if (!may_be_there) return std::nullopt;
   }
+}
+
+absl::StatusOr<bool> JobQueue::Extend(const std::string& token, absl::Span<const v1::JobEvent> events,
+                                      int64_t first_event) {
+  ASSIGN_OR_RETURN(const storage::LeaseRenewal renewal, jobs_.Extend(token, options_.lease_term, events, first_event));
+  if (!events.empty()) watchers_.Wake(renewal.job_id);
   return renewal.cancel_requested;
 }
 
 absl::Status JobQueue::Finish(const std::string& token, const storage::Outcome& outcome,
-                              absl::Span<const v1::JobEvent> events) {
+                              absl::Span<const v1::JobEvent> events, int64_t first_event) {
   if (const auto* result = std::get_if<v1::JobResult>(&outcome)) {
     RETURN_IF_ERROR(CheckBlob("result.artifact", result->artifact()));
     RETURN_IF_ERROR(CheckBlob("result.report", result->report()));
   }
-  ASSIGN_OR_RETURN(const v1::Job job, jobs_.Finish(token, outcome, events));
+  ASSIGN_OR_RETURN(const v1::Job job, jobs_.Finish(token, outcome, events, first_event));
   Announce(job);
   return absl::OkStatus();
 }
 
-absl::Status JobQueue::ExpireLeases() {
+absl::Status JobQueue::Tend() {
   ASSIGN_OR_RETURN(const std::vector<v1::Job> expired, jobs_.ExpireLeases());
   for (const v1::Job& job : expired) {
-    spdlog::warn("job_id={} worker={} attempt={} lease=lost", job.id(), job.worker(), job.attempts());
+    spdlog::warn("job_id={} worker={} attempt={} end=\"{}\"", job.id(), job.worker(), job.attempts(),
+                 job.attempt_log().empty() ? "never leased" : job.attempt_log().rbegin()->end());
     Announce(job);
   }
+  if (SteadyClock::now() < next_slow_tend_) return absl::OkStatus();
+  next_slow_tend_ = SteadyClock::now() + kSlowTend;
+  return TendSlowly();
+}
+
+absl::Status JobQueue::TendSlowly() {
+  ASSIGN_OR_RETURN(const std::vector<std::string> told, jobs_.NoteWaiting(kWorkerIsLive, kToldAtATime));
+  for (const std::string& id : told) watchers_.Wake(id);
+  if (options_.retain_jobs == absl::ZeroDuration()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const int deleted, jobs_.DeleteFinished(options_.retain_jobs, kDeletedAtATime));
+  if (deleted > 0) spdlog::info("deleted_jobs={}", deleted);
   return absl::OkStatus();
 }
 
 void JobQueue::Stop() {
-  const absl::MutexLock lock(&mutex_);
   stopped_ = true;
-  job_queued_.SignalAll();
-  for (auto& [id, watched] : watched_) watched.changed.SignalAll();
+  waiters_.WakeAll();
+  watchers_.WakeAll();
 }
 
 void JobQueue::Announce(const v1::Job& job) {
   LogState(job);
-  const absl::MutexLock lock(&mutex_);
-  WakeWatchers(job.id());
-  if (job.state() != v1::JOB_STATE_QUEUED) return;
-  ++queued_;
-  job_queued_.SignalAll();
-}
-
-void JobQueue::WakeWatchers(const std::string& id) {
-  const auto found = watched_.find(id);
-  if (found == watched_.end()) return;
-  ++found->second.changes;
-  found->second.changed.SignalAll();
+  if (options_.observer != nullptr) options_.observer->JobChanged(job);
+  watchers_.Wake(job.id());
+  if (job.state() == v1::JOB_STATE_QUEUED) waiters_.WakeOne(job.options().requirements());
 }
 
 }  // namespace joinery::server

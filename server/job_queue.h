@@ -1,21 +1,24 @@
 // The rules of jobs and who waits for them: a JobStore that also wakes workers that wait for a job and people who watch
-// one.
+// one, and that shows everybody the jobs of the own project only.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "joinery/v1/jobs.pb.h"
+#include "server/access/caller.h"
+#include "server/job_waiters.h"
+#include "server/job_watchers.h"
+#include "server/observer.h"
 #include "storage/blob_store.h"
 #include "storage/job_store.h"
 
@@ -24,73 +27,86 @@ namespace joinery::server {
 // Whether the client that a call waits for has gone. Asked a few times a second.
 using IsGone = std::function<bool()>;
 
-// Thread-safe. Waits happen in the caller's thread and hold no lock while they write or read.
+struct JobQueueOptions {
+  // A lease lasts so long from when it was given or last renewed.
+  absl::Duration lease_term = absl::Seconds(15);
+  // Finished jobs are deleted after so long; zero: never.
+  absl::Duration retain_jobs = absl::ZeroDuration();
+  // Told of each change of a job; outlives the queue. Null: nobody is.
+  Observer* observer = nullptr;
+};
+
+// Thread-safe. Waits happen in the caller's thread and hold no lock while they write or read. What a caller may not see
+// is kNotFound to them.
 class JobQueue {
  public:
-  // Both stores must outlive the queue. A lease lasts `lease_term` from when it was given or last renewed.
-  JobQueue(storage::JobStore& jobs, storage::BlobStore& blobs, absl::Duration lease_term);
+  // Both stores must outlive the queue.
+  JobQueue(storage::JobStore& jobs, storage::BlobStore& blobs, const JobQueueOptions& options);
 
-  absl::Duration lease_term() const { return lease_term_; }
+  absl::Duration lease_term() const { return options_.lease_term; }
 
   // Errors: those of JobStore::Enqueue · kFailedPrecondition a blob is missing or has another size.
-  absl::StatusOr<v1::Job> Create(const v1::JobSpec& spec, const std::string& request_id);
-  absl::StatusOr<v1::Job> Get(const std::string& id) { return jobs_.Get(id); }
-  absl::StatusOr<storage::JobPage> List(const storage::JobQuery& query) { return jobs_.List(query); }
-  absl::StatusOr<v1::Job> Cancel(const std::string& id);
+  absl::StatusOr<v1::Job> Create(const access::Caller& caller, const v1::CreateJobRequest& request);
+  // The jobs in the order of the request.
+  absl::StatusOr<std::vector<v1::Job>> CreateArray(const access::Caller& caller,
+                                                   const v1::CreateJobArrayRequest& request);
+  absl::StatusOr<v1::Job> Get(const access::Caller& caller, const std::string& id);
+  // Of the query's project, or the caller's own unless they may see all.
+  absl::StatusOr<storage::JobPage> List(const access::Caller& caller, storage::JobQuery query);
+  absl::StatusOr<v1::Job> Cancel(const access::Caller& caller, const std::string& id);
+  absl::StatusOr<std::vector<v1::Job>> CancelArray(const access::Caller& caller, const std::string& array_id);
 
   // Hands each event after `after_sequence` to `take`, first those of the past, then as they happen; returns after the
   // one that makes the job final. `take` returns false if nobody wants more.
   // Errors: kNotFound · kCancelled nobody wants more · kUnavailable the queue was stopped.
-  absl::Status Watch(const std::string& id, int64_t after_sequence, const IsGone& is_gone,
+  absl::Status Watch(const access::Caller& caller, const std::string& id, int64_t after_sequence, const IsGone& is_gone,
                      const std::function<bool(const v1::JobEvent&)>& take);
 
-  // The next job, waiting up to `wait` for one; nullopt if there is none.
+  // The next job that the worker can take, waiting up to `wait` for one; nullopt if there is none.
   // Errors: kCancelled the worker has gone · kUnavailable the queue was stopped.
-  absl::StatusOr<std::optional<storage::JobLease>> Lease(const std::string& worker, const std::string& compiler_version,
-                                                         absl::Duration wait, const IsGone& is_gone);
+  absl::StatusOr<std::optional<storage::JobLease>> Lease(const storage::WorkerInfo& worker, absl::Duration wait,
+                                                         const IsGone& is_gone);
 
   // As JobStore::Extend; tells whether the job is to be cancelled.
-  absl::StatusOr<bool> Extend(const std::string& token, absl::Span<const v1::JobEvent> events);
+  absl::StatusOr<bool> Extend(const std::string& token, absl::Span<const v1::JobEvent> events, int64_t first_event);
 
   // As JobStore::Finish. Also kFailedPrecondition: a blob of the result is missing or has another size.
-  absl::Status Finish(const std::string& token, const storage::Outcome& outcome, absl::Span<const v1::JobEvent> events);
+  absl::Status Finish(const std::string& token, const storage::Outcome& outcome, absl::Span<const v1::JobEvent> events,
+                      int64_t first_event);
 
-  // Takes away the leases that ran out. To be called several times a second.
-  absl::Status ExpireLeases();
+  // Takes away the leases that ran out, ends what took too long, and, about once a second, notes which jobs no worker
+  // can take and deletes old ones. To be called several times a second, by one thread at a time.
+  absl::Status Tend();
 
   absl::StatusOr<storage::JobCounts> Counts() { return jobs_.Counts(); }
   absl::StatusOr<std::vector<storage::WorkerRecord>> Workers(absl::Duration period) { return jobs_.Workers(period); }
+  absl::Status SetWorkerDrain(const std::string& name, bool drained) { return jobs_.SetWorkerDrain(name, drained); }
 
   // Ends all waits with kUnavailable, and gives no more leases.
   void Stop();
 
  private:
-  // One job that somebody watches.
-  struct Watched {
-    int watchers = 0;
-    int64_t changes = 0;
-    absl::CondVar changed;
-  };
-  class Subscription;
-
   absl::Status CheckBlob(absl::string_view field, const v1::BlobRef& blob);
   absl::Status CheckBlobs(const v1::JobSpec& spec);
-  absl::StatusOr<std::optional<storage::JobLease>> Claim(const std::string& worker, const std::string& compiler_version,
-                                                         const IsGone& is_gone);
+  absl::StatusOr<storage::Submission> Prepare(const access::Caller& caller, const v1::JobSpec& spec,
+                                              const v1::JobOptions& options);
+  absl::StatusOr<std::optional<v1::Job>> FindAnswer(const access::Caller& caller, const v1::JobSpec& spec);
+  absl::StatusOr<v1::Job> CancelSeen(const v1::Job& seen);
+  absl::StatusOr<std::optional<storage::JobLease>> Claim(const storage::WorkerInfo& worker, const IsGone& is_gone);
+  // Whether there may be a job for `waiter` now, after waiting for one; false at the deadline.
+  absl::StatusOr<bool> WaitForJob(JobWaiters::Waiter& waiter, std::chrono::steady_clock::time_point deadline,
+                                  const IsGone& is_gone);
+  absl::Status TendSlowly();
   // Wakes who waits for this job to change, or, if it is queued now, for a job.
   void Announce(const v1::Job& job);
-  void WakeWatchers(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   storage::JobStore& jobs_;
   storage::BlobStore& blobs_;
-  const absl::Duration lease_term_;
-
-  absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  // How often a job was queued, so that none is missed between looking and waiting.
-  int64_t queued_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::CondVar job_queued_;
-  std::map<std::string, Watched> watched_ ABSL_GUARDED_BY(mutex_);
+  const JobQueueOptions options_;
+  std::atomic<bool> stopped_ = false;
+  JobWaiters waiters_;
+  JobWatchers watchers_;
+  std::chrono::steady_clock::time_point next_slow_tend_;
 };
 
 }  // namespace joinery::server

@@ -1,11 +1,16 @@
 #include "server/job_service.h"
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "server/grpc_status.h"
 #include "server/validation.h"
+#include "telemetry/rpc_interceptors.h"
 
 namespace joinery::server {
 namespace {
@@ -13,6 +18,7 @@ namespace {
 constexpr int kDefaultPageSize = 50;
 constexpr int kMaxPageSize = 1000;
 constexpr int kMaxStates = 16;
+constexpr int kMaxArraySize = 1000;
 
 absl::StatusOr<storage::JobQuery> ParseQuery(const v1::ListJobsRequest& request) {
   if (request.page_size() < 0 || request.page_size() > kMaxPageSize) {
@@ -29,50 +35,110 @@ absl::StatusOr<storage::JobQuery> ParseQuery(const v1::ListJobsRequest& request)
   }
   query.page_size = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
   query.page_token = request.page_token();
+  query.user = request.user();
+  query.array_id = request.array_id();
   return query;
 }
 
-absl::Status Create(JobQueue& queue, const v1::CreateJobRequest& request, v1::Job& response) {
+// A job that does not say otherwise is a part of the call that creates it.
+void SetTrace(const grpc::ServerContext& context, v1::JobOptions& options) {
+  if (telemetry::ParseTraceparent(options.traceparent()).has_value()) return;
+  const std::optional<telemetry::TraceContext> trace = telemetry::TraceOf(context);
+  options.set_traceparent(trace.has_value() ? telemetry::FormatTraceparent(*trace) : "");
+}
+
+absl::Status Create(JobQueue& queue, const access::Caller& caller, const grpc::ServerContext& context,
+                    v1::CreateJobRequest request, v1::Job& response) {
   RETURN_IF_ERROR(ValidateId("request_id", request.request_id()));
   RETURN_IF_ERROR(ValidateSpec(request.spec()));
-  ASSIGN_OR_RETURN(response, queue.Create(request.spec(), request.request_id()));
+  RETURN_IF_ERROR(ValidateOptions(request.options()));
+  SetTrace(context, *request.mutable_options());
+  ASSIGN_OR_RETURN(response, queue.Create(caller, request));
   return absl::OkStatus();
 }
 
-absl::Status List(JobQueue& queue, const v1::ListJobsRequest& request, v1::ListJobsResponse& response) {
-  ASSIGN_OR_RETURN(const storage::JobQuery query, ParseQuery(request));
-  ASSIGN_OR_RETURN(storage::JobPage page, queue.List(query));
+absl::Status ValidateArray(const v1::CreateJobArrayRequest& request) {
+  RETURN_IF_ERROR(ValidateId("request_id", request.request_id()));
+  if (request.jobs().empty() || request.jobs_size() > kMaxArraySize) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("jobs has ", request.jobs_size(), " entries, not 1 to ", kMaxArraySize));
+  }
+  for (int i = 0; i < request.jobs_size(); ++i) {
+    const std::string where = absl::StrCat("jobs[", i, "]");
+    RETURN_IF_ERROR(base::Annotate(ValidateSpec(request.jobs(i).spec()), where));
+    RETURN_IF_ERROR(base::Annotate(ValidateOptions(request.jobs(i).options()), where));
+  }
+  return absl::OkStatus();
+}
+
+void SetArray(std::vector<v1::Job> jobs, v1::JobArray& response) {
+  response.set_id(jobs.front().array_id());
+  for (v1::Job& job : jobs) *response.add_jobs() = std::move(job);
+}
+
+absl::Status List(JobQueue& queue, const access::Caller& caller, const v1::ListJobsRequest& request,
+                  v1::ListJobsResponse& response) {
+  ASSIGN_OR_RETURN(storage::JobQuery query, ParseQuery(request));
+  ASSIGN_OR_RETURN(storage::JobPage page, queue.List(caller, std::move(query)));
   for (v1::Job& job : page.jobs) *response.add_jobs() = std::move(job);
   response.set_next_page_token(page.next_page_token);
   return absl::OkStatus();
 }
 
-absl::Status Watch(JobQueue& queue, const v1::WatchJobRequest& request, const grpc::ServerContext& context,
-                   grpc::ServerWriter<v1::JobEvent>& writer) {
+absl::Status Watch(JobQueue& queue, const access::Caller& caller, const v1::WatchJobRequest& request,
+                   const grpc::ServerContext& context, grpc::ServerWriter<v1::JobEvent>& writer) {
   RETURN_IF_ERROR(ValidateId("id", request.id()));
   if (request.after_sequence() < 0) return absl::InvalidArgumentError("after_sequence is negative");
   // Headers at once: a watcher learns that the job is there before its next event.
   writer.SendInitialMetadata();
   return queue.Watch(
-      request.id(), request.after_sequence(), [&] { return context.IsCancelled(); },
+      caller, request.id(), request.after_sequence(), [&] { return context.IsCancelled(); },
       [&](const v1::JobEvent& event) { return writer.Write(event); });
 }
 
 }  // namespace
 
+absl::StatusOr<access::Caller> JobService::Authenticate(const grpc::ServerContext& context) {
+  return authenticator_.Authenticate(context, access::Scope::kSubmit | access::Scope::kAdmin);
+}
+
 grpc::Status JobService::CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request,
                                    v1::Job* response) {
   return Handle("CreateJob", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit).status());
-    return Create(queue_, *request, *response);
+    ASSIGN_OR_RETURN(const access::Caller caller, authenticator_.Authenticate(*context, access::Scope::kSubmit));
+    return Create(queue_, caller, *context, *request, *response);
+  });
+}
+
+grpc::Status JobService::CreateJobArray(grpc::ServerContext* context, const v1::CreateJobArrayRequest* request,
+                                        v1::JobArray* response) {
+  return Handle("CreateJobArray", [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const access::Caller caller, authenticator_.Authenticate(*context, access::Scope::kSubmit));
+    RETURN_IF_ERROR(ValidateArray(*request));
+    v1::CreateJobArrayRequest traced = *request;
+    for (v1::JobSubmission& job : *traced.mutable_jobs()) SetTrace(*context, *job.mutable_options());
+    ASSIGN_OR_RETURN(std::vector<v1::Job> jobs, queue_.CreateArray(caller, traced));
+    SetArray(std::move(jobs), *response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status JobService::CancelJobArray(grpc::ServerContext* context, const v1::CancelJobArrayRequest* request,
+                                        v1::JobArray* response) {
+  return Handle("CancelJobArray", [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    RETURN_IF_ERROR(ValidateId("id", request->id()));
+    ASSIGN_OR_RETURN(std::vector<v1::Job> jobs, queue_.CancelArray(caller, request->id()));
+    SetArray(std::move(jobs), *response);
+    return absl::OkStatus();
   });
 }
 
 grpc::Status JobService::GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request, v1::Job* response) {
   return Handle("GetJob", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kAdmin).status());
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
     RETURN_IF_ERROR(ValidateId("id", request->id()));
-    ASSIGN_OR_RETURN(*response, queue_.Get(request->id()));
+    ASSIGN_OR_RETURN(*response, queue_.Get(caller, request->id()));
     return absl::OkStatus();
   });
 }
@@ -80,25 +146,25 @@ grpc::Status JobService::GetJob(grpc::ServerContext* context, const v1::GetJobRe
 grpc::Status JobService::ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
                                   v1::ListJobsResponse* response) {
   return Handle("ListJobs", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kAdmin).status());
-    return List(queue_, *request, *response);
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    return List(queue_, caller, *request, *response);
   });
 }
 
 grpc::Status JobService::WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request,
                                   grpc::ServerWriter<v1::JobEvent>* writer) {
   return Handle("WatchJob", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kAdmin).status());
-    return Watch(queue_, *request, *context, *writer);
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    return Watch(queue_, caller, *request, *context, *writer);
   });
 }
 
 grpc::Status JobService::CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,
                                    v1::Job* response) {
   return Handle("CancelJob", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kSubmit | access::Scope::kAdmin).status());
+    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
     RETURN_IF_ERROR(ValidateId("id", request->id()));
-    ASSIGN_OR_RETURN(*response, queue_.Cancel(request->id()));
+    ASSIGN_OR_RETURN(*response, queue_.Cancel(caller, request->id()));
     return absl::OkStatus();
   });
 }

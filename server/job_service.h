@@ -13,6 +13,10 @@ class JobService : public v1::JobService::Service {
   JobService(access::Authenticator& authenticator, JobQueue& queue) : authenticator_(authenticator), queue_(queue) {}
 
   grpc::Status CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request, v1::Job* response) override;
+  grpc::Status CreateJobArray(grpc::ServerContext* context, const v1::CreateJobArrayRequest* request,
+                              v1::JobArray* response) override;
+  grpc::Status CancelJobArray(grpc::ServerContext* context, const v1::CancelJobArrayRequest* request,
+                              v1::JobArray* response) override;
   grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request, v1::Job* response) override;
   grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
                         v1::ListJobsResponse* response) override;
@@ -21,6 +25,9 @@ class JobService : public v1::JobService::Service {
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request, v1::Job* response) override;
 
  private:
+  // Of those who see jobs.
+  absl::StatusOr<access::Caller> Authenticate(const grpc::ServerContext& context);
+
   access::Authenticator& authenticator_;
   JobQueue& queue_;
 };

@@ -115,7 +115,7 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
   ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, *blobs));
   const ServerOptions options = {
-      .listen = arguments.listen, .lease_term = lease_term, .uploads = arguments.uploads};
+      .listen = arguments.listen, .jobs = {.lease_term = lease_term}, .uploads = arguments.uploads};
   access::LocalAuthenticator authenticator;
   ASSIGN_OR_RETURN(const auto server, Server::Start(options, authenticator, *jobs, *blobs, *owners, clock));
 

@@ -55,7 +55,7 @@ Server::Server(const ServerOptions& options, access::Authenticator& authenticato
     : authenticator_(authenticator),
       blob_access_(blobs, owners),
       upload_admission_(blobs, owners, options.uploads),
-      queue_(jobs, blobs, options.lease_term),
+      queue_(jobs, blobs, options.jobs),
       blob_service_(authenticator, blobs, blob_access_, upload_admission_),
       job_service_(authenticator, queue_),
       worker_service_(authenticator, queue_),
@@ -98,7 +98,7 @@ absl::Status Server::Listen(const ServerOptions& options) {
 void Server::ExpireLeasesUntilStopped() {
   bool failed = false;
   while (true) {
-    const absl::Status status = queue_.ExpireLeases();
+    const absl::Status status = queue_.Tend();
     if (!status.ok() && !failed) {
       spdlog::error("cannot look after leases: {}", std::string(status.message()));
     }

@@ -40,7 +40,7 @@ struct ServerOptions {
   access::ConnectionLimits connections = {};
   // Must outlive the server; null: there is no AdminService.
   access::Administration* administration = nullptr;
-  absl::Duration lease_term = absl::Seconds(15);
+  JobQueueOptions jobs = {};
   UploadLimits uploads;
 };
 

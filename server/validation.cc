@@ -15,6 +15,12 @@ constexpr size_t kMaxConfigurationBytes = size_t{1} << 20;
 constexpr int kMaxInputShapes = 64;
 constexpr size_t kMaxInputShapeBytes = 1024;
 constexpr int kMaxEvents = 1000;
+constexpr int kMaxPriority = 100;
+constexpr int64_t kMaxSeconds = 366 * 86'400;
+constexpr int64_t kMaxCpus = 4096;
+constexpr int64_t kMaxMemoryBytes = int64_t{1} << 50;
+constexpr int64_t kMaxGpus = 64;
+constexpr int kMaxLabels = 32;
 constexpr size_t kMaxTextBytes = size_t{64} << 10;
 
 absl::Status Invalid(absl::string_view field, absl::string_view problem) {
@@ -65,6 +71,32 @@ absl::Status ValidateEvent(const v1::JobEvent& event) {
   return Invalid("events", "may hold progress and log only");
 }
 
+// Written so that what overflows is refused too.
+absl::Status ValidateDuration(absl::string_view field, const google::protobuf::Duration& duration) {
+  const bool positive = duration.seconds() >= 0 && duration.nanos() >= 0 && duration.nanos() < 1'000'000'000 &&
+                        (duration.seconds() > 0 || duration.nanos() > 0);
+  if (positive && duration.seconds() <= kMaxSeconds) return absl::OkStatus();
+  return Invalid(field, absl::StrCat("is not more than 0 s and at most ", kMaxSeconds, " s"));
+}
+
+absl::Status ValidateCount(absl::string_view field, int64_t count, int64_t max) {
+  if (count >= 0 && count <= max) return absl::OkStatus();
+  return Invalid(field, absl::StrCat("is ", count, ", not 0 to ", max));
+}
+
+absl::Status ValidateLabels(absl::string_view field, const google::protobuf::RepeatedPtrField<std::string>& labels) {
+  if (labels.size() > kMaxLabels) return Invalid(field, absl::StrCat("has more than ", kMaxLabels, " entries"));
+  for (const std::string& label : labels) RETURN_IF_ERROR(ValidateName(field, label, kMaxIdBytes));
+  return absl::OkStatus();
+}
+
+absl::Status ValidateRequirements(const v1::Requirements& requirements) {
+  RETURN_IF_ERROR(ValidateCount("options.requirements.cpus", requirements.cpus(), kMaxCpus));
+  RETURN_IF_ERROR(ValidateCount("options.requirements.memory_bytes", requirements.memory_bytes(), kMaxMemoryBytes));
+  RETURN_IF_ERROR(ValidateCount("options.requirements.gpus", requirements.gpus(), kMaxGpus));
+  return ValidateLabels("options.requirements.labels", requirements.labels());
+}
+
 }  // namespace
 
 absl::Status ValidateDigest(absl::string_view field, const std::string& digest) {
@@ -90,6 +122,31 @@ absl::Status ValidateId(absl::string_view field, absl::string_view id) { return 
 absl::Status ValidateSpec(const v1::JobSpec& spec) {
   if (!spec.has_build()) return Invalid("spec", "asks for nothing this server knows; set build");
   return ValidateBuildSpec(spec.build());
+}
+
+absl::Status ValidateOptions(const v1::JobOptions& options) {
+  if (options.priority() < -kMaxPriority || options.priority() > kMaxPriority) {
+    return Invalid("options.priority",
+                   absl::StrCat("is ", options.priority(), ", not -", kMaxPriority, " to ", kMaxPriority));
+  }
+  if (options.has_max_attempt_duration()) {
+    RETURN_IF_ERROR(ValidateDuration("options.max_attempt_duration", options.max_attempt_duration()));
+  }
+  if (options.has_finish_within()) {
+    RETURN_IF_ERROR(ValidateDuration("options.finish_within", options.finish_within()));
+  }
+  return ValidateRequirements(options.requirements());
+}
+
+absl::Status ValidateCapabilities(const v1::Capabilities& capabilities) {
+  RETURN_IF_ERROR(ValidateCount("capabilities.cpus", capabilities.cpus(), kMaxCpus));
+  RETURN_IF_ERROR(ValidateCount("capabilities.memory_bytes", capabilities.memory_bytes(), kMaxMemoryBytes));
+  RETURN_IF_ERROR(ValidateCount("capabilities.gpus", capabilities.gpus(), kMaxGpus));
+  return ValidateLabels("capabilities.labels", capabilities.labels());
+}
+
+absl::Status ValidateFirstEvent(int64_t first_event) {
+  return first_event >= 0 ? absl::OkStatus() : Invalid("first_event", "is negative");
 }
 
 absl::Status ValidateEvents(const google::protobuf::RepeatedPtrField<v1::JobEvent>& events) {

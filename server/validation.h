@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -26,8 +27,13 @@ absl::Status ValidateId(absl::string_view field, absl::string_view id);
 // Blobs and texts of the specification, not whether the blobs are there.
 absl::Status ValidateSpec(const v1::JobSpec& spec);
 
+absl::Status ValidateOptions(const v1::JobOptions& options);
+absl::Status ValidateCapabilities(const v1::Capabilities& capabilities);
+
 // What a worker tells: progress and log lines only, at most 1000.
 absl::Status ValidateEvents(const google::protobuf::RepeatedPtrField<v1::JobEvent>& events);
+
+absl::Status ValidateFirstEvent(int64_t first_event);
 
 absl::Status ValidateResult(const v1::JobResult& result);
 absl::Status ValidateFailure(const v1::Failure& failure);

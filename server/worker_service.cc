@@ -14,8 +14,8 @@ namespace joinery::server {
 namespace {
 
 constexpr absl::Duration kMaxWait = absl::Seconds(60);
-// An idle worker is seen when it asks: an answer within this keeps it among the live ones (30 s).
-constexpr absl::Duration kLongestWait = absl::Seconds(20);
+// An idle worker is seen when it asks: an answer within this keeps it among the live ones (8 s).
+constexpr absl::Duration kLongestWait = absl::Seconds(5);
 constexpr absl::Duration kWorkersShown = absl::Hours(1);
 
 std::vector<v1::JobEvent> ToVector(const google::protobuf::RepeatedPtrField<v1::JobEvent>& events) {
@@ -26,11 +26,14 @@ absl::Status Lease(JobQueue& queue, const v1::LeaseJobRequest& request, const gr
                    v1::LeaseJobResponse& response) {
   RETURN_IF_ERROR(ValidateId("worker", request.worker()));
   if (!request.compiler_version().empty()) RETURN_IF_ERROR(ValidateId("compiler_version", request.compiler_version()));
+  RETURN_IF_ERROR(ValidateCapabilities(request.capabilities()));
   const absl::Duration wait = FromProto(request.wait());
   if (wait < absl::ZeroDuration() || wait > kMaxWait) return absl::InvalidArgumentError("wait is not 0 to 60 s");
   ASSIGN_OR_RETURN(std::optional<storage::JobLease> lease,
-                   queue.Lease(request.worker(), request.compiler_version(), std::min(wait, kLongestWait),
-                               [&] { return context.IsCancelled(); }));
+                   queue.Lease({.name = request.worker(),
+                                .compiler_version = request.compiler_version(),
+                                .capabilities = request.capabilities()},
+                               std::min(wait, kLongestWait), [&] { return context.IsCancelled(); }));
   if (!lease.has_value()) return absl::OkStatus();
   response.mutable_lease()->set_token(lease->token);
   *response.mutable_lease()->mutable_job() = std::move(lease->job);
@@ -59,8 +62,18 @@ absl::StatusOr<storage::Outcome> ParseOutcome(const v1::FinishJobRequest& reques
 absl::Status Finish(JobQueue& queue, const v1::FinishJobRequest& request) {
   RETURN_IF_ERROR(ValidateId("token", request.token()));
   RETURN_IF_ERROR(ValidateEvents(request.events()));
+  RETURN_IF_ERROR(ValidateFirstEvent(request.first_event()));
   ASSIGN_OR_RETURN(const storage::Outcome outcome, ParseOutcome(request));
-  return queue.Finish(request.token(), outcome, ToVector(request.events()));
+  return queue.Finish(request.token(), outcome, ToVector(request.events()), request.first_event());
+}
+
+void SetWorker(const storage::WorkerRecord& record, v1::Worker& worker) {
+  worker.set_name(record.name);
+  worker.set_compiler_version(record.compiler_version);
+  *worker.mutable_last_seen_at() = ToProto(record.last_seen_at);
+  worker.set_job_id(record.job_id);
+  *worker.mutable_capabilities() = record.capabilities;
+  worker.set_drained(record.drained);
 }
 
 }  // namespace
@@ -79,7 +92,9 @@ grpc::Status WorkerService::Heartbeat(grpc::ServerContext* context, const v1::He
     RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kWork).status());
     RETURN_IF_ERROR(ValidateId("token", request->token()));
     RETURN_IF_ERROR(ValidateEvents(request->events()));
-    ASSIGN_OR_RETURN(const bool cancel_requested, queue_.Extend(request->token(), ToVector(request->events())));
+    RETURN_IF_ERROR(ValidateFirstEvent(request->first_event()));
+    ASSIGN_OR_RETURN(const bool cancel_requested,
+                     queue_.Extend(request->token(), ToVector(request->events()), request->first_event()));
     response->set_cancel_requested(cancel_requested);
     return absl::OkStatus();
   });
@@ -98,13 +113,23 @@ grpc::Status WorkerService::ListWorkers(grpc::ServerContext* context, const v1::
   return Handle("ListWorkers", [&]() -> absl::Status {
     RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kAny).status());
     ASSIGN_OR_RETURN(const std::vector<storage::WorkerRecord> workers, queue_.Workers(kWorkersShown));
+    for (const storage::WorkerRecord& record : workers) SetWorker(record, *response->add_workers());
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status WorkerService::SetWorkerDrain(grpc::ServerContext* context, const v1::SetWorkerDrainRequest* request,
+                                           v1::Worker* response) {
+  return Handle("SetWorkerDrain", [&]() -> absl::Status {
+    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kAdmin).status());
+    RETURN_IF_ERROR(ValidateId("name", request->name()));
+    RETURN_IF_ERROR(queue_.SetWorkerDrain(request->name(), request->drained()));
+    response->set_name(request->name());
+    ASSIGN_OR_RETURN(const std::vector<storage::WorkerRecord> workers, queue_.Workers(kWorkersShown));
     for (const storage::WorkerRecord& record : workers) {
-      v1::Worker& worker = *response->add_workers();
-      worker.set_name(record.name);
-      worker.set_compiler_version(record.compiler_version);
-      *worker.mutable_last_seen_at() = ToProto(record.last_seen_at);
-      worker.set_job_id(record.job_id);
+      if (record.name == request->name()) SetWorker(record, *response);
     }
+    response->set_drained(request->drained());
     return absl::OkStatus();
   });
 }

@@ -21,6 +21,9 @@ class WorkerService : public v1::WorkerService::Service {
   grpc::Status ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest* request,
                            v1::ListWorkersResponse* response) override;
 
+  grpc::Status SetWorkerDrain(grpc::ServerContext* context, const v1::SetWorkerDrainRequest* request,
+                              v1::Worker* response) override;
+
  private:
   access::Authenticator& authenticator_;
   JobQueue& queue_;

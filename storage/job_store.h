@@ -1,9 +1,11 @@
 // The durable job queue. States and their changes are those of JobService (joinery/v1/jobs.proto): QUEUED, RUNNING
 // under a lease, then SUCCEEDED, FAILED or CANCELLED. Every change of state adds a Job event to the job's history in
-// the same transaction. Time comes from an injected base::Clock, never from the database.
+// the same transaction. Time comes from an injected base::Clock, never from the database. What runs out does so by the
+// clock's steady reading: setting the time of day changes no lease, no rank and no limit.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -17,13 +19,44 @@
 
 namespace joinery::storage {
 
-// So many workers may be lost with a job before it is FAILED with WORKER_LOST.
+// So many attempts may fail by a fault of the infrastructure, such as a lost worker, before the job is FAILED.
 inline constexpr int kMaxAttempts = 3;
+
+// What users and jobs may have at most. 0: as much as they like.
+struct QueueLimits {
+  int64_t max_queued_per_user = 0;
+  int64_t max_running_per_user = 0;
+  absl::Duration max_attempt_duration = absl::Hours(1);
+};
+
+// A job as somebody asks for it.
+struct Submission {
+  v1::JobSpec spec;
+  std::string request_id;
+  v1::JobOptions options = {};
+  std::string user = "local";
+  std::string project = "default";
+  // A finished job whose result this one has at once, instead of being run.
+  std::optional<v1::Job> answer = std::nullopt;
+};
 
 struct EnqueuedJob {
   v1::Job job;
   // False if the request had been made before.
   bool created = false;
+};
+
+struct EnqueuedArray {
+  // In the order of the submissions.
+  std::vector<v1::Job> jobs;
+  bool created = false;
+};
+
+// Who asks for a job.
+struct WorkerInfo {
+  std::string name;
+  std::string compiler_version;
+  v1::Capabilities capabilities = {};
 };
 
 // One attempt at a job. Who has the token may renew and finish it.
@@ -51,6 +84,10 @@ struct JobQuery {
   int page_size = 50;
   // JobPage::next_page_token of the page before; empty for the first.
   std::string page_token;
+  // Only the jobs of these, each unless it is empty.
+  std::string project = "";
+  std::string user = "";
+  std::string array_id = "";
 };
 
 // May hold fewer jobs than asked for, to keep its size within bounds; it is the last if next_page_token is empty.
@@ -62,6 +99,8 @@ struct JobPage {
 struct JobCounts {
   int64_t queued = 0;
   int64_t running = 0;
+  // When the oldest queued job was created; nullopt if none is queued.
+  std::optional<absl::Time> oldest_queued_at = std::nullopt;
 };
 
 struct WorkerRecord {
@@ -70,6 +109,15 @@ struct WorkerRecord {
   absl::Time last_seen_at;
   // Empty if it has none.
   std::string job_id;
+  v1::Capabilities capabilities;
+  // It is given no jobs.
+  bool drained = false;
+};
+
+// A blob that a job was given or made.
+struct BlobUse {
+  std::string digest;
+  std::string project;
 };
 
 // Thread-safe; every call is one transaction. Once Enqueue, Claim, Finish, Cancel or ExpireLeases has answered, the
@@ -79,9 +127,18 @@ class JobStore {
  public:
   virtual ~JobStore() = default;
 
-  // Queues a job. The same request again answers with the first job, as it is now.
-  // Errors: kAlreadyExists the request_id was used with another spec.
-  virtual absl::StatusOr<EnqueuedJob> Enqueue(const v1::JobSpec& spec, const std::string& request_id) = 0;
+  // Queues a job. The same request of the same project again answers with the first job, as it is now.
+  // Errors: kAlreadyExists the request_id was used with another spec or other options · kResourceExhausted the user has
+  // as many jobs queued as the limit allows.
+  virtual absl::StatusOr<EnqueuedJob> Enqueue(const Submission& submission) = 0;
+
+  // Queues all of them, or none. They must be of one user and project; `request_id` is that of the whole, their own do
+  // not count. Otherwise as Enqueue.
+  virtual absl::StatusOr<EnqueuedArray> EnqueueArray(absl::Span<const Submission> submissions,
+                                                     const std::string& request_id) = 0;
+
+  // The newest job of the project with the same spec that succeeded under the compiler that would run it now.
+  virtual absl::StatusOr<std::optional<v1::Job>> FindAnswer(const std::string& project, const v1::JobSpec& spec) = 0;
 
   // kNotFound if there is no such job.
   virtual absl::StatusOr<v1::Job> Get(const std::string& id) = 0;
@@ -89,29 +146,45 @@ class JobStore {
   // Newest first. Errors: kInvalidArgument the page token is none of ours.
   virtual absl::StatusOr<JobPage> List(const JobQuery& query) = 0;
 
-  // Leases the oldest queued job to `worker` for `term`, or answers nullopt when there is none. Either way the worker
-  // has been seen.
-  virtual absl::StatusOr<std::optional<JobLease>> Claim(const std::string& worker, const std::string& compiler_version,
-                                                        absl::Duration term) = 0;
+  // Leases the job whose turn it is (see JobService) among those that `worker` can take, for `term`; nullopt if there
+  // is none, or the worker is drained, or rests since it lost leases in a row. In any case the worker has been seen.
+  virtual absl::StatusOr<std::optional<JobLease>> Claim(const WorkerInfo& worker, absl::Duration term) = 0;
 
   // Renews the lease to `term` from now and appends `events` (progress or log; their sequence and time are given here).
-  // Errors: kAborted the lease was lost.
+  // The first of them is number `first_event` of the attempt, from 1, and those that were appended before are left out;
+  // 0 if all are new. Errors: kAborted the lease was lost.
   virtual absl::StatusOr<LeaseRenewal> Extend(const std::string& token, absl::Duration term,
-                                              absl::Span<const v1::JobEvent> events) = 0;
+                                              absl::Span<const v1::JobEvent> events, int64_t first_event) = 0;
 
   // Ends the attempt and answers with the job as it is then. The same outcome again under the same token changes
-  // nothing and answers alike. Released is CANCELLED if that was asked for meanwhile. Errors: kAborted the lease was
-  // lost, or ended with another outcome · kFailedPrecondition Cancelled, but nobody asked for it.
+  // nothing and answers alike. Released is CANCELLED if that was asked for meanwhile. After a failure by a fault of the
+  // infrastructure the job is queued again and rests, unless it was the last of kMaxAttempts. Errors: kAborted the
+  // lease was lost, or ended with another outcome · kFailedPrecondition Cancelled, but nobody asked for it.
   virtual absl::StatusOr<v1::Job> Finish(const std::string& token, const Outcome& outcome,
-                                         absl::Span<const v1::JobEvent> events) = 0;
+                                         absl::Span<const v1::JobEvent> events, int64_t first_event) = 0;
 
   // A queued job is CANCELLED at once, for a running one it is noted, a final one stays as it is. Answers with the job
   // as it is then. Errors: kNotFound.
   virtual absl::StatusOr<v1::Job> Cancel(const std::string& id) = 0;
 
+  // The ids of the array's jobs, in order. Errors: kNotFound there is no such array.
+  virtual absl::StatusOr<std::vector<std::string>> ArrayJobs(const std::string& array_id) = 0;
+
   // Takes the leases away that were not renewed in time: their jobs are queued again, FAILED after kMaxAttempts, or
-  // CANCELLED if that was asked for. Answers with the jobs that changed.
+  // CANCELLED if that was asked for. Fails attempts that took too long, and jobs whose deadline has passed. Answers
+  // with the jobs that changed.
   virtual absl::StatusOr<std::vector<v1::Job>> ExpireLeases() = 0;
+
+  // Finds out which queued jobs none of the workers seen within `period` could take; Job.waiting_reason tells so, and,
+  // for up to `limit` jobs a call, a line in their history. Answers with the ids of those.
+  virtual absl::StatusOr<std::vector<std::string>> NoteWaiting(absl::Duration period, int limit) = 0;
+
+  // Deletes up to `limit` jobs that ended longer than `age` ago, with their history, and answers with how many.
+  virtual absl::StatusOr<int> DeleteFinished(absl::Duration age, int limit) = 0;
+
+  // Calls `take` for every blob that a job was given or made, more than once if it is used more than once. Uses that
+  // begin meanwhile may be left out if they are results.
+  virtual absl::Status ForEachBlob(const std::function<void(const BlobUse&)>& take) = 0;
 
   // Up to `limit` events whose sequence is greater than `after_sequence`, in order. Errors: kNotFound no such job.
   virtual absl::StatusOr<std::vector<v1::JobEvent>> Events(const std::string& id, int64_t after_sequence,
@@ -119,8 +192,14 @@ class JobStore {
 
   virtual absl::StatusOr<JobCounts> Counts() = 0;
 
+  // Whether it could take a job now: writes something that changes nothing, and waits for the disk.
+  virtual absl::Status CheckWritable() = 0;
+
   // All workers seen within the last `period`, by name.
   virtual absl::StatusOr<std::vector<WorkerRecord>> Workers(absl::Duration period) = 0;
+
+  // A worker that is drained is given no more jobs. Errors: kNotFound no worker of this name was ever seen.
+  virtual absl::Status SetWorkerDrain(const std::string& name, bool drained) = 0;
 };
 
 }  // namespace joinery::storage

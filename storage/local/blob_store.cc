@@ -129,6 +129,11 @@ absl::StatusOr<std::unique_ptr<LocalBlobStore>> LocalBlobStore::Open(const std::
   return store;
 }
 
+std::unique_ptr<LocalBlobStore> LocalBlobStore::Inspect(const std::string& folder, FileSystem& file_system,
+                                                        const base::Clock& clock) {
+  return std::unique_ptr<LocalBlobStore>(new LocalBlobStore(folder, file_system, clock));
+}
+
 std::string LocalBlobStore::ShardFolder(const std::string& digest) const {
   return absl::StrCat(blobs_, "/", digest.substr(0, 2));
 }

@@ -33,6 +33,10 @@ class LocalBlobStore : public BlobStore {
   static absl::StatusOr<std::unique_ptr<LocalBlobStore>> Open(const std::string& folder, FileSystem& file_system,
                                                               const base::Clock& clock);
 
+  // Changes nothing by itself: to look at a folder that another process may use.
+  static std::unique_ptr<LocalBlobStore> Inspect(const std::string& folder, FileSystem& file_system,
+                                                 const base::Clock& clock);
+
   absl::StatusOr<std::optional<int64_t>> Find(const std::string& digest) override;
   absl::StatusOr<std::optional<int64_t>> Touch(const std::string& digest) override;
   absl::StatusOr<std::unique_ptr<BlobWriter>> StartWrite(const UploadKey& key) override;

@@ -1,1 +1,2 @@
-UPDATE jobs SET state = 'cancelled', finished_at = :now WHERE number = :number AND state = 'queued' RETURNING number;
+UPDATE jobs SET state = 'cancelled', finished_at = :now, ended_at = :queue_now WHERE number = :number AND state = 'queued'
+RETURNING number;

@@ -140,6 +140,8 @@ absl::Status Database::Execute(const std::string& sql) {
   return code == SQLITE_OK ? absl::OkStatus() : ErrorOf(handle_.get(), code);
 }
 
+bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
+
 absl::StatusOr<std::unique_ptr<Statement>> Database::Prepare(const char* sql) {
   auto& prepared = statements_[sql];
   if (prepared == nullptr) {

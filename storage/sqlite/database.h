@@ -70,6 +70,9 @@ class Database {
   // sql may exist at a time.
   absl::StatusOr<std::unique_ptr<Statement>> Prepare(const char* sql);
 
+  // False before BEGIN, after COMMIT, and after an error upon which SQLite has rolled back by itself.
+  bool in_transaction() const;
+
   const std::string& path() const { return path_; }
 
  private:

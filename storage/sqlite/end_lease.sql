@@ -2,7 +2,8 @@
 UPDATE jobs
 SET state = :state, attempts = attempts - :uncounted_attempts, cancel_requested = 0,
     progress = CASE :state WHEN 'queued' THEN NULL ELSE progress END,
-    result = :result, failure = :failure,
+    result = :result, failure = :failure, not_before = :not_before,
     finished_at = CASE :state WHEN 'queued' THEN NULL ELSE :now END,
-    lease_token = NULL, lease_until = NULL
+    ended_at = CASE :state WHEN 'queued' THEN NULL ELSE :queue_now END,
+    lease_token = NULL, lease_until = NULL, attempt_until = NULL
 WHERE number = :number;

@@ -1,14 +1,19 @@
 #include "storage/sqlite/events.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "storage/sqlite/attempt_log.h"
 #include "storage/sqlite/job_row.h"
 #include "storage/sqlite/statements.h"
 
 namespace joinery::storage {
 namespace {
+
+// Events come at least twice a second, or late after the server was away.
+constexpr absl::Duration kLongestAgo = absl::Minutes(10);
 
 absl::StatusOr<int64_t> NextSequence(Database& database, int64_t number) {
   ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kNextSequence));
@@ -16,10 +21,10 @@ absl::StatusOr<int64_t> NextSequence(Database& database, int64_t number) {
   return statement->Integer("last_event");
 }
 
-absl::Status AppendEvent(Database& database, int64_t number, v1::JobEvent event, absl::Time now) {
+// Under the event's own time.
+absl::Status AppendEvent(Database& database, int64_t number, v1::JobEvent event) {
   ASSIGN_OR_RETURN(const int64_t sequence, NextSequence(database, number));
   event.set_sequence(sequence);
-  *event.mutable_time() = ToTimestamp(now);
   ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kInsertEvent));
   return statement->BindInteger(":number", number)
       .BindInteger(":sequence", sequence)
@@ -53,22 +58,43 @@ absl::Status RestoreSpecs(Database& database, int64_t number, std::vector<v1::Jo
   return absl::OkStatus();
 }
 
+absl::Time FromTimestamp(const google::protobuf::Timestamp& timestamp) {
+  return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+}
+
+// Workers' clocks may be wrong, but tell how far events are apart: the newest is now.
+void SetTimes(std::vector<v1::JobEvent>& events, absl::Time now) {
+  absl::Duration skew = absl::InfiniteDuration();
+  for (const v1::JobEvent& event : events) {
+    if (event.has_time()) skew = std::min(skew, now - FromTimestamp(event.time()));
+  }
+  for (v1::JobEvent& event : events) {
+    const absl::Time time = event.has_time() ? FromTimestamp(event.time()) + skew : now;
+    *event.mutable_time() = ToTimestamp(std::clamp(time, now - kLongestAgo, now));
+  }
+}
+
 }  // namespace
 
 absl::Status AppendStateEvent(Database& database, int64_t number, const v1::Job& job, absl::Time now) {
   v1::JobEvent event;
   *event.mutable_job() = job;
   event.mutable_job()->clear_spec();
-  return AppendEvent(database, number, std::move(event), now);
+  *event.mutable_time() = ToTimestamp(now);
+  return AppendEvent(database, number, std::move(event));
 }
 
 absl::Status AppendEvents(Database& database, int64_t number, absl::Span<const v1::JobEvent> events, absl::Time now) {
+  std::vector<v1::JobEvent> timed(events.begin(), events.end());
+  SetTimes(timed, now);
   const v1::Progress* newest_progress = nullptr;
-  for (const v1::JobEvent& event : events) {
-    RETURN_IF_ERROR(AppendEvent(database, number, event, now));
+  for (const v1::JobEvent& event : timed) {
+    RETURN_IF_ERROR(AppendEvent(database, number, event));
     if (event.has_progress()) newest_progress = &event.progress();
   }
-  return newest_progress == nullptr ? absl::OkStatus() : SetProgress(database, number, *newest_progress);
+  if (newest_progress == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(NoteStages(database, number, timed));
+  return SetProgress(database, number, *newest_progress);
 }
 
 absl::StatusOr<std::vector<v1::JobEvent>> ReadEvents(Database& database, int64_t number, int64_t after_sequence,

@@ -13,9 +13,10 @@
 
 namespace joinery::storage {
 
-// Both append to the history of the job with this number, within the open transaction, at `now`.
+// Both append to the history of the job with this number, within the open transaction, at `now`. Of events that have a
+// time already only the distances between them count.
 absl::Status AppendStateEvent(Database& database, int64_t number, const v1::Job& job, absl::Time now);
-// The newest progress among them becomes the job's.
+// The newest progress among them becomes the job's, and its stages those of the attempt.
 absl::Status AppendEvents(Database& database, int64_t number, absl::Span<const v1::JobEvent> events, absl::Time now);
 
 // Up to `limit` events after the one with this sequence, in order.

@@ -1,1 +1,1 @@
-SELECT number FROM jobs WHERE request_id = :request_id;
+SELECT number, array_id FROM jobs WHERE request_id = :request_id;

@@ -1,1 +1,2 @@
-UPDATE jobs SET lease_until = max(lease_until, :lease_until) WHERE state = 'running';
+UPDATE jobs SET lease_until = :lease_until, attempt_until = coalesce(attempt_until, :attempt_until)
+WHERE state = 'running';

@@ -24,6 +24,8 @@ std::string MakeJobId(absl::Time now, const RandomSource& random) {
   return id;
 }
 
+std::string MakeArrayId(absl::Time now, const RandomSource& random) { return "a-" + MakeJobId(now, random); }
+
 std::string MakeLeaseToken(const RandomSource& random) { return absl::BytesToHexString(random(kTokenBytes)); }
 
 }  // namespace joinery::storage

@@ -12,6 +12,9 @@ namespace joinery::storage {
 // without letters that look alike, and in order of time.
 std::string MakeJobId(absl::Time now, const RandomSource& random);
 
+// The same for a job array, with "a-" before it.
+std::string MakeArrayId(absl::Time now, const RandomSource& random);
+
 // 128 random bits as 32 hexadecimal digits.
 std::string MakeLeaseToken(const RandomSource& random);
 

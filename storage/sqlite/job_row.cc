@@ -68,11 +68,21 @@ absl::StatusOr<v1::Job> JobOfRow(const Statement& row) {
   job.set_worker(row.Text("worker"));
   job.set_cancel_requested(row.Integer("cancel_requested") != 0);
   job.set_queue_position(static_cast<int32_t>(row.Integer("queue_position")));
+  job.set_user(row.Text("user"));
+  job.set_project(row.Text("project"));
+  job.set_array_id(row.Text("array_id"));
+  job.set_array_index(static_cast<int32_t>(row.Integer("array_index")));
+  job.set_waiting_reason(row.Text("waiting_reason"));
+  job.set_answered_from(row.Text("answered_from"));
+  job.set_compiler_version(row.Text("compiler_version"));
+  if (!row.IsNull("deadline")) *job.mutable_deadline() = TimestampOfColumn(row, "deadline");
+  RETURN_IF_ERROR(ParseColumn(row, "options", &v1::Job::mutable_options, job));
   RETURN_IF_ERROR(ParseColumn(row, "spec", &v1::Job::mutable_spec, job));
   RETURN_IF_ERROR(ParseColumn(row, "progress", &v1::Job::mutable_progress, job));
   RETURN_IF_ERROR(ParseColumn(row, "result", &v1::Job::mutable_result, job));
   RETURN_IF_ERROR(ParseColumn(row, "failure", &v1::Job::mutable_failure, job));
-  return job;
+  if (job.MergeFromString(row.Blob("attempt_log"))) return job;
+  return absl::DataLossError(absl::StrCat("job ", job.id(), ": the stored attempt_log is damaged"));
 }
 
 absl::StatusOr<v1::Job> ReadJob(Database& database, int64_t number) {

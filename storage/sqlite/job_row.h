@@ -17,7 +17,7 @@ const char* StateName(v1::JobState state);
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
 
-// The current row of a statement that selects all columns of jobs and queue_position.
+// The current row of a statement that selects all columns of job_rows.
 // Errors: kDataLoss a message in it cannot be parsed.
 absl::StatusOr<v1::Job> JobOfRow(const Statement& row);
 

@@ -1,25 +1,28 @@
 #include "storage/sqlite/job_store.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "storage/requirements.h"
+#include "storage/sqlite/attempt_log.h"
 #include "storage/sqlite/events.h"
 #include "storage/sqlite/job_id.h"
+#include "storage/sqlite/job_list.h"
 #include "storage/sqlite/job_row.h"
 #include "storage/sqlite/leases.h"
+#include "storage/sqlite/needs.h"
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/statements.h"
+#include "storage/sqlite/submissions.h"
+#include "storage/sqlite/workers.h"
 
 namespace joinery::storage {
 namespace {
 
-// A page of jobs stays below what a gRPC client takes by default (4 MiB); a job's configuration may have 1 MiB.
-constexpr size_t kMaxPageBytes = size_t{2} << 20;
+// So long do reads of many rows keep others from reading.
+constexpr int kRowsAtATime = 500;
 
 absl::Status NoSuchJob(const std::string& id) { return absl::NotFoundError(absl::StrCat("there is no job ", id)); }
 
@@ -37,35 +40,72 @@ absl::StatusOr<int64_t> NumberOfJob(Database& database, const std::string& id) {
   return *number;
 }
 
-absl::Status TouchWorker(Database& database, const std::string& worker, const std::string& compiler_version,
-                         absl::Time now) {
-  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kTouchWorker));
-  return statement->BindText(":name", worker)
-      .BindText(":compiler_version", compiler_version)
-      .BindInteger(":now", absl::ToUnixNanos(now))
-      .Run();
+absl::StatusOr<std::vector<int64_t>> ReadNumbers(Statement& rows) {
+  std::vector<int64_t> numbers;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, rows.Step());
+    if (!row) return numbers;
+    numbers.push_back(rows.Integer("number"));
+  }
 }
 
-absl::Status TouchKnownWorker(Database& database, const std::string& worker, absl::Time now) {
-  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kTouchKnownWorker));
-  return statement->BindText(":name", worker).BindInteger(":now", absl::ToUnixNanos(now)).Run();
+absl::StatusOr<std::vector<int64_t>> NumbersOfArray(Database& database, const std::string& array_id) {
+  ASSIGN_OR_RETURN(const auto rows, database.Prepare(statements::kListArrayNumbers));
+  rows->BindText(":array_id", array_id);
+  return ReadNumbers(*rows);
 }
 
-absl::StatusOr<std::optional<int64_t>> ClaimOldest(Database& database, const std::string& worker,
-                                                   const std::string& token, absl::Time now, absl::Time until) {
+absl::StatusOr<std::string> NewArrayId(Database& database, absl::Time now, const RandomSource& random) {
+  while (true) {
+    std::string id = MakeArrayId(now, random);
+    ASSIGN_OR_RETURN(const std::vector<int64_t> taken, NumbersOfArray(database, id));
+    if (taken.empty()) return id;
+  }
+}
+
+// The jobs of an array that was submitted before, `first` being the number of its first.
+absl::StatusOr<EnqueuedArray> FindEarlierArray(Database& database, int64_t first,
+                                               absl::Span<const Submission> submissions) {
+  ASSIGN_OR_RETURN(const v1::Job first_job, ReadJob(database, first));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> numbers, NumbersOfArray(database, first_job.array_id()));
+  if (numbers.size() != submissions.size()) {
+    return absl::AlreadyExistsError(absl::StrCat("the request_id was used for job array ", first_job.array_id(),
+                                                 ", which has ", numbers.size(), " jobs; choose a new one"));
+  }
+  EnqueuedArray array;
+  array.jobs.reserve(numbers.size());
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, numbers[i]));
+    RETURN_IF_ERROR(CheckSameRequest(job, submissions[i]));
+    array.jobs.push_back(std::move(job));
+  }
+  return array;
+}
+
+absl::StatusOr<std::optional<int64_t>> ClaimNext(Database& database, const WorkerInfo& worker, const std::string& token,
+                                                 absl::Duration term, const QueueLimits& limits, const Moment& now) {
+  ASSIGN_OR_RETURN(const std::string needs, NeedsMetBy(database, worker.capabilities));
   ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kClaimJob));
-  row->BindText(":worker", worker)
+  row->BindText(":worker", worker.name)
+      .BindText(":compiler_version", worker.compiler_version)
       .BindText(":token", token)
-      .BindInteger(":now", absl::ToUnixNanos(now))
-      .BindInteger(":lease_until", absl::ToUnixNanos(until));
+      .BindText(":needs", needs)
+      .BindInteger(":max_running", limits.max_running_per_user)
+      .BindInteger(":max_attempt", absl::ToInt64Nanoseconds(limits.max_attempt_duration))
+      .BindInteger(":now", absl::ToUnixNanos(now.time))
+      .BindInteger(":queue_now", now.queue)
+      .BindInteger(":lease_until", now.queue + absl::ToInt64Nanoseconds(term));
   ASSIGN_OR_RETURN(const bool claimed, row->Step());
   if (!claimed) return std::nullopt;
   return row->Integer("number");
 }
 
-absl::StatusOr<bool> CancelQueued(Database& database, int64_t number, absl::Time now) {
+absl::StatusOr<bool> CancelQueued(Database& database, int64_t number, const Moment& now) {
   ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kCancelQueued));
-  return row->BindInteger(":number", number).BindInteger(":now", absl::ToUnixNanos(now)).Step();
+  return row->BindInteger(":number", number)
+      .BindInteger(":now", absl::ToUnixNanos(now.time))
+      .BindInteger(":queue_now", now.queue)
+      .Step();
 }
 
 absl::Status RequestCancel(Database& database, int64_t number) {
@@ -73,80 +113,216 @@ absl::Status RequestCancel(Database& database, int64_t number) {
   return statement->BindInteger(":number", number).Run();
 }
 
-absl::Status GrantGrace(Database& database, absl::Time until) {
-  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kGrantGrace));
-  return statement->BindInteger(":lease_until", absl::ToUnixNanos(until)).Run();
+// Workers may be alive, and could not renew their leases while there was no server.
+absl::Status GrantGrace(Database& database, absl::Duration grace, const QueueLimits& limits, const Moment& now) {
+  ASSIGN_OR_RETURN(const auto leases, database.Prepare(statements::kGrantGrace));
+  RETURN_IF_ERROR(leases->BindInteger(":lease_until", now.queue + absl::ToInt64Nanoseconds(grace))
+                      .BindInteger(":attempt_until", now.queue + absl::ToInt64Nanoseconds(limits.max_attempt_duration))
+                      .Run());
+  ASSIGN_OR_RETURN(const auto deadlines, database.Prepare(statements::kRenewDeadlines));
+  return deadlines->BindInteger(":queue_now", now.queue).BindInteger(":now", absl::ToUnixNanos(now.time)).Run();
 }
 
-// A page's token is the number of its last job.
-absl::StatusOr<int64_t> ParsePageToken(const std::string& token) {
-  if (token.empty()) return std::numeric_limits<int64_t>::max();
-  int64_t number = 0;
-  if (absl::SimpleAtoi(token, &number) && number > 0) return number;
-  return absl::InvalidArgumentError("page_token is not one that an earlier answer gave");
+absl::StatusOr<int64_t> ReadQueueTime(Database& database) {
+  ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kGetQueueTime));
+  RETURN_IF_ERROR(row->Step().status());
+  return row->Integer("now");
 }
 
-std::string StatesAsJson(const std::vector<v1::JobState>& states) {
-  const auto append_quoted = [](std::string* out, v1::JobState state) {
-    absl::StrAppend(out, "\"", StateName(state), "\"");
-  };
-  return absl::StrCat("[", absl::StrJoin(states, ",", append_quoted), "]");
+absl::Status WriteQueueTime(Database& database, const Moment& now) {
+  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kSetQueueTime));
+  return statement->BindInteger(":queue_now", now.queue).Run();
+}
+
+// Appends those of `events` that were not appended before; `first_event` as in JobStore::Extend.
+absl::Status AppendNewEvents(Database& database, int64_t number, absl::Span<const v1::JobEvent> events,
+                             int64_t first_event, int64_t taken, absl::Time now) {
+  if (first_event == 0) first_event = taken + 1;
+  const int64_t repeated = std::clamp<int64_t>(taken + 1 - first_event, 0, static_cast<int64_t>(events.size()));
+  events.remove_prefix(static_cast<size_t>(repeated));
+  if (events.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(AppendEvents(database, number, events, now));
+  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kSetEventsTaken));
+  return statement->BindInteger(":number", number)
+      .BindInteger(":events_taken", first_event + repeated + static_cast<int64_t>(events.size()) - 1)
+      .Run();
+}
+
+absl::StatusOr<v1::Job> ExpireLease(Database& database, const RunningJob& running, const Moment& now) {
+  ASSIGN_OR_RETURN(const v1::Job log, ReadAttemptLog(database, running.number));
+  if (running.lease_until <= now.queue) RETURN_IF_ERROR(NoteWorkerLoss(database, running.worker, now));
+  return EndLease(database, running.number, EndOfExpired(running, log, now.queue), now);
+}
+
+absl::StatusOr<std::vector<int64_t>> FindOverdue(Database& database, int64_t queue_now) {
+  ASSIGN_OR_RETURN(const auto rows, database.Prepare(statements::kFindOverdue));
+  rows->BindInteger(":queue_now", queue_now);
+  return ReadNumbers(*rows);
+}
+
+absl::StatusOr<v1::Job> FailOverdue(Database& database, int64_t number, const Moment& now) {
+  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kFailQueued));
+  RETURN_IF_ERROR(statement->BindInteger(":number", number)
+                      .BindBlob(":failure", DeadlinePassed("while it was queued").SerializeAsString())
+                      .BindInteger(":now", absl::ToUnixNanos(now.time))
+                      .BindInteger(":queue_now", now.queue)
+                      .Run());
+  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
+  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
+  return job;
+}
+
+// The reason why nobody can take the jobs of each need in line, as far as it is not what is stored.
+absl::StatusOr<std::vector<Need>> ChangedReasons(Database& database, int64_t seen_since) {
+  ASSIGN_OR_RETURN(const std::vector<Need> needs, NeedsInLine(database));
+  if (needs.empty()) return std::vector<Need>();
+  ASSIGN_OR_RETURN(const std::vector<v1::Capabilities> live, ListLiveCapabilities(database, seen_since));
+  std::vector<Need> changed;
+  for (const Need& need : needs) {
+    std::string reason = WhyNobodyCan(live, need.requirements);
+    if (reason != need.waiting_reason) changed.push_back({need.number, need.requirements, std::move(reason)});
+  }
+  return changed;
+}
+
+absl::StatusOr<std::vector<int64_t>> FindUntold(Database& database, int limit) {
+  ASSIGN_OR_RETURN(const std::vector<Need> needs, NeedsInLine(database));
+  std::vector<int64_t> untold;
+  for (const Need& need : needs) {
+    if (need.waiting_reason.empty()) continue;
+    ASSIGN_OR_RETURN(const auto rows, database.Prepare(statements::kListUntold));
+    rows->BindInteger(":need", need.number).BindInteger(":limit", limit - static_cast<int64_t>(untold.size()));
+    ASSIGN_OR_RETURN(const std::vector<int64_t> numbers, ReadNumbers(*rows));
+    untold.insert(untold.end(), numbers.begin(), numbers.end());
+  }
+  return untold;
+}
+
+// The job's id.
+absl::StatusOr<std::string> TellWaiting(Database& database, int64_t number, const Moment& now) {
+  ASSIGN_OR_RETURN(const v1::Job job, ReadJob(database, number));
+  v1::JobEvent event;
+  event.mutable_log()->set_level(v1::LOG_LEVEL_WARNING);
+  event.mutable_log()->set_text("the job waits, but " + job.waiting_reason());
+  RETURN_IF_ERROR(AppendEvents(database, number, {event}, now.time));
+  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kSetToldWaiting));
+  RETURN_IF_ERROR(statement->BindInteger(":number", number).Run());
+  return job.id();
+}
+
+absl::Status DeleteJob(Database& database, int64_t number) {
+  for (const char* sql : {statements::kDeleteEvents, statements::kDeleteFinishedLeases, statements::kDeleteJob}) {
+    ASSIGN_OR_RETURN(const auto statement, database.Prepare(sql));
+    RETURN_IF_ERROR(statement->BindInteger(":number", number).Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TakeBlobs(const Statement& row, const std::function<void(const BlobUse&)>& take) {
+  v1::JobSpec spec;
+  v1::JobResult result;
+  if (!spec.ParseFromString(row.Blob("spec")) || !result.ParseFromString(row.Blob("result"))) {
+    return absl::DataLossError(absl::StrCat("job number ", row.Integer("number"), ": spec or result is damaged"));
+  }
+  const std::string project = row.Text("project");
+  for (const v1::BlobRef* blob :
+       {&spec.build().model(), &spec.build().calibration(), &result.artifact(), &result.report()}) {
+    if (!blob->digest().empty()) take({blob->digest(), project});
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Open(const SqliteJobStoreOptions& options,
                                                                      const base::Clock& clock, RandomSource random) {
-  auto store = std::unique_ptr<SqliteJobStore>(new SqliteJobStore(clock, std::move(random)));
+  auto store = std::unique_ptr<SqliteJobStore>(new SqliteJobStore(options, clock, std::move(random)));
   RETURN_IF_ERROR(store->Start(options));
   return store;
 }
 
 absl::Status SqliteJobStore::Start(const SqliteJobStoreOptions& options) {
-  const absl::MutexLock write_lock(&write_mutex_);
-  const absl::MutexLock read_lock(&read_mutex_);
-  ASSIGN_OR_RETURN(durable_, Database::Open(options.path, Durability::kPowerLoss, options.vfs));
-  RETURN_IF_ERROR(MigrateSchema(*durable_));
-  ASSIGN_OR_RETURN(relaxed_, Database::Open(options.path, Durability::kProcessCrash, options.vfs));
-  ASSIGN_OR_RETURN(reader_, Database::Open(options.path, Durability::kProcessCrash, options.vfs));
-  RETURN_IF_ERROR(reader_->Execute("PRAGMA query_only = ON"));
-  return GrantGrace(*durable_, clock_.Now() + options.restart_grace);
-}
-
-absl::StatusOr<int64_t> SqliteJobStore::InsertJob(const v1::JobSpec& spec, const std::string& request_id,
-                                                  absl::Time now) {
-  std::string id = MakeJobId(now, random_);
-  while (true) {
-    ASSIGN_OR_RETURN(const std::optional<int64_t> taken, FindNumber(*durable_, statements::kFindJob, ":id", id));
-    if (!taken.has_value()) break;
-    id = MakeJobId(now, random_);
+  ASSIGN_OR_RETURN(auto durable, Database::Open(options.path, Durability::kPowerLoss, options.vfs));
+  RETURN_IF_ERROR(MigrateSchema(*durable));
+  ASSIGN_OR_RETURN(auto relaxed, Database::Open(options.path, Durability::kProcessCrash, options.vfs));
+  {
+    const absl::MutexLock lock(&read_mutex_);
+    ASSIGN_OR_RETURN(reader_, Database::Open(options.path, Durability::kProcessCrash, options.vfs));
+    RETURN_IF_ERROR(reader_->Execute("PRAGMA query_only = ON"));
+    started_at_ = clock_.Steady();
+    ASSIGN_OR_RETURN(queue_time_at_start_, ReadQueueTime(*reader_));
   }
-  ASSIGN_OR_RETURN(const auto row, durable_->Prepare(statements::kInsertJob));
-  row->BindText(":id", id)
-      .BindText(":request_id", request_id)
-      .BindBlob(":spec", spec.SerializeAsString())
-      .BindInteger(":now", absl::ToUnixNanos(now));
-  RETURN_IF_ERROR(row->Step().status());
-  return row->Integer("number");
+  writer_ = std::make_unique<Writer>(std::move(durable), std::move(relaxed));
+  return writer_->Run(Durability::kPowerLoss,
+                      [&](Database& database) { return GrantGrace(database, options.restart_grace, limits_, Now()); });
 }
 
-absl::StatusOr<EnqueuedJob> SqliteJobStore::Enqueue(const v1::JobSpec& spec, const std::string& request_id) {
-  const absl::MutexLock lock(&write_mutex_);
-  const absl::Time now = clock_.Now();
-  return InTransaction(*durable_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::StatusOr<EnqueuedJob> {
+Moment SqliteJobStore::Now() const {
+  return {.time = clock_.Now(),
+          .queue = queue_time_at_start_ + absl::ToInt64Nanoseconds(clock_.Steady() - started_at_)};
+}
+
+template <typename Body>
+auto SqliteJobStore::Write(Durability durability, const Body& body)
+    -> std::invoke_result_t<Body, Database&, const Moment&> {
+  std::invoke_result_t<Body, Database&, const Moment&> result = absl::UnknownError("not run");
+  const absl::Status status = writer_->Run(durability, [&](Database& database) -> absl::Status {
+    const Moment now = Now();
+    result = body(database, now);
+    RETURN_IF_ERROR(result.status());
+    return durability == Durability::kPowerLoss ? WriteQueueTime(database, now) : absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return result;
+}
+
+absl::StatusOr<EnqueuedJob> SqliteJobStore::Enqueue(const Submission& submission) {
+  const std::string request_id = StoredRequestId(submission.project, submission.request_id, -1);
+  return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<EnqueuedJob> {
     ASSIGN_OR_RETURN(const std::optional<int64_t> earlier,
-                     FindNumber(*durable_, statements::kFindRequest, ":request_id", request_id));
+                     FindNumber(database, statements::kFindRequest, ":request_id", request_id));
     if (earlier.has_value()) {
-      ASSIGN_OR_RETURN(v1::Job job, ReadJob(*durable_, *earlier));
-      if (job.spec().SerializeAsString() == spec.SerializeAsString()) return EnqueuedJob{std::move(job), false};
-      return absl::AlreadyExistsError(absl::StrCat("the request_id was used for job ", job.id(),
-                                                   ", which asks for something else; choose a new one"));
+      ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, *earlier));
+      RETURN_IF_ERROR(CheckSameRequest(job, submission));
+      return EnqueuedJob{std::move(job), false};
     }
-    ASSIGN_OR_RETURN(const int64_t number, InsertJob(spec, request_id, now));
-    ASSIGN_OR_RETURN(v1::Job job, ReadJob(*durable_, number));
-    RETURN_IF_ERROR(AppendStateEvent(*durable_, number, job, now));
+    if (!submission.answer.has_value()) RETURN_IF_ERROR(CheckQueuedLimit(database, submission.user, 1, limits_));
+    ASSIGN_OR_RETURN(v1::Job job, InsertJob(database, submission, request_id, {}, now, random_));
     return EnqueuedJob{std::move(job), true};
   });
+}
+
+absl::StatusOr<EnqueuedArray> SqliteJobStore::EnqueueArray(absl::Span<const Submission> submissions,
+                                                           const std::string& request_id) {
+  return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<EnqueuedArray> {
+    const std::string first_request = StoredRequestId(submissions.front().project, request_id, 0);
+    ASSIGN_OR_RETURN(const std::optional<int64_t> earlier,
+                     FindNumber(database, statements::kFindRequest, ":request_id", first_request));
+    if (earlier.has_value()) return FindEarlierArray(database, *earlier, submissions);
+    const auto queued = std::count_if(submissions.begin(), submissions.end(),
+                                      [](const Submission& submission) { return !submission.answer.has_value(); });
+    RETURN_IF_ERROR(CheckQueuedLimit(database, submissions.front().user, queued, limits_));
+    EnqueuedArray array = {.jobs = {}, .created = true};
+    ASSIGN_OR_RETURN(std::string array_id, NewArrayId(database, now.time, random_));
+    ArrayPlace place = {.array_id = std::move(array_id), .index = 0};
+    for (const Submission& submission : submissions) {
+      const std::string stored = StoredRequestId(submission.project, request_id, place.index);
+      ASSIGN_OR_RETURN(v1::Job job, InsertJob(database, submission, stored, place, now, random_));
+      array.jobs.push_back(std::move(job));
+      ++place.index;
+    }
+    return array;
+  });
+}
+
+absl::StatusOr<std::optional<v1::Job>> SqliteJobStore::FindAnswer(const std::string& project, const v1::JobSpec& spec) {
+  const absl::MutexLock lock(&read_mutex_);
+  ASSIGN_OR_RETURN(const auto row, reader_->Prepare(statements::kFindAnswer));
+  row->BindText(":project", project).BindText(":spec_digest", SpecDigest(spec));
+  ASSIGN_OR_RETURN(const bool found, row->Step());
+  if (!found) return std::nullopt;
+  ASSIGN_OR_RETURN(v1::Job job, ReadJob(*reader_, row->Integer("number")));
+  return job;
 }
 
 absl::StatusOr<v1::Job> SqliteJobStore::Get(const std::string& id) {
@@ -156,118 +332,174 @@ absl::StatusOr<v1::Job> SqliteJobStore::Get(const std::string& id) {
 }
 
 absl::StatusOr<JobPage> SqliteJobStore::List(const JobQuery& query) {
-  ASSIGN_OR_RETURN(const int64_t before, ParsePageToken(query.page_token));
   const absl::MutexLock lock(&read_mutex_);
-  ASSIGN_OR_RETURN(const auto rows, reader_->Prepare(statements::kListJobs));
-  rows->BindInteger(":before", before).BindInteger(":limit", int64_t{query.page_size} + 1);
-  if (!query.states.empty()) rows->BindText(":states", StatesAsJson(query.states));
-  JobPage page;
-  size_t bytes = 0;
-  int64_t last = 0;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, rows->Step());
-    if (!row) return page;
-    ASSIGN_OR_RETURN(v1::Job job, JobOfRow(*rows));
-    bytes += job.ByteSizeLong();
-    const bool full = static_cast<int>(page.jobs.size()) == query.page_size || bytes > kMaxPageBytes;
-    if (full && !page.jobs.empty()) {
-      page.next_page_token = absl::StrCat(last);
-      return page;
-    }
-    page.jobs.push_back(std::move(job));
-    last = rows->Integer("number");
-  }
+  return ListJobs(*reader_, query);
 }
 
-absl::StatusOr<std::optional<JobLease>> SqliteJobStore::Claim(const std::string& worker,
-                                                              const std::string& compiler_version,
-                                                              absl::Duration term) {
-  const absl::MutexLock lock(&write_mutex_);
-  const absl::Time now = clock_.Now();
-  RETURN_IF_ERROR(TouchWorker(*relaxed_, worker, compiler_version, now));
-  std::string token = MakeLeaseToken(random_);
-  return InTransaction(
-      *durable_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::StatusOr<std::optional<JobLease>> {
-        ASSIGN_OR_RETURN(const std::optional<int64_t> number, ClaimOldest(*durable_, worker, token, now, now + term));
+absl::StatusOr<std::optional<JobLease>> SqliteJobStore::Claim(const WorkerInfo& worker, absl::Duration term) {
+  // That there is nothing to do is the usual answer; it costs no wait for the disk.
+  const auto has_work =
+      Write(Durability::kProcessCrash, [&](Database& database, const Moment& now) -> absl::StatusOr<bool> {
+        ASSIGN_OR_RETURN(const bool may_work, TouchWorker(database, worker, now));
+        ASSIGN_OR_RETURN(const std::string needs, NeedsMetBy(database, worker.capabilities));
+        return may_work && needs != "[]";
+      });
+  RETURN_IF_ERROR(has_work.status());
+  if (!*has_work) return std::nullopt;
+  return Write(
+      Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<std::optional<JobLease>> {
+        std::string token = MakeLeaseToken(random_);
+        ASSIGN_OR_RETURN(const std::optional<int64_t> number, ClaimNext(database, worker, token, term, limits_, now));
         if (!number.has_value()) return std::nullopt;
-        ASSIGN_OR_RETURN(v1::Job job, ReadJob(*durable_, *number));
-        RETURN_IF_ERROR(AppendStateEvent(*durable_, *number, job, now));
+        RETURN_IF_ERROR(BeginAttempt(database, *number, worker.name, now.time));
+        ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, *number));
+        RETURN_IF_ERROR(AppendStateEvent(database, *number, job, now.time));
         return JobLease{std::move(token), std::move(job)};
       });
 }
 
 absl::StatusOr<LeaseRenewal> SqliteJobStore::Extend(const std::string& token, absl::Duration term,
-                                                    absl::Span<const v1::JobEvent> events) {
-  const absl::MutexLock lock(&write_mutex_);
-  const absl::Time now = clock_.Now();
-  return InTransaction(*relaxed_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::StatusOr<LeaseRenewal> {
-    ASSIGN_OR_RETURN(const auto row, relaxed_->Prepare(statements::kRenewLease));
+                                                    absl::Span<const v1::JobEvent> events, int64_t first_event) {
+  return Write(Durability::kProcessCrash, [&](Database& database, const Moment& now) -> absl::StatusOr<LeaseRenewal> {
+    ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kRenewLease));
     row->BindText(":token", token)
-        .BindInteger(":now", absl::ToUnixNanos(now))
-        .BindInteger(":lease_until", absl::ToUnixNanos(now + term));
+        .BindInteger(":queue_now", now.queue)
+        .BindInteger(":lease_until", now.queue + absl::ToInt64Nanoseconds(term));
     ASSIGN_OR_RETURN(const bool renewed, row->Step());
     if (!renewed) return LeaseLost();
-    RETURN_IF_ERROR(AppendEvents(*relaxed_, row->Integer("number"), events, now));
-    RETURN_IF_ERROR(TouchKnownWorker(*relaxed_, row->Text("worker"), now));
+    RETURN_IF_ERROR(
+        AppendNewEvents(database, row->Integer("number"), events, first_event, row->Integer("events_taken"), now.time));
+    RETURN_IF_ERROR(TouchKnownWorker(database, row->Text("worker"), now));
     return LeaseRenewal{.job_id = row->Text("id"), .cancel_requested = row->Integer("cancel_requested") != 0};
   });
 }
 
 absl::StatusOr<v1::Job> SqliteJobStore::Finish(const std::string& token, const Outcome& outcome,
-                                               absl::Span<const v1::JobEvent> events) {
-  const absl::MutexLock lock(&write_mutex_);
-  const absl::Time now = clock_.Now();
-  return InTransaction(*durable_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::StatusOr<v1::Job> {
-    ASSIGN_OR_RETURN(const std::optional<RunningJob> running, FindLease(*durable_, token, now));
+                                               absl::Span<const v1::JobEvent> events, int64_t first_event) {
+  return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<v1::Job> {
+    ASSIGN_OR_RETURN(const std::optional<RunningJob> running, FindLease(database, token, now.queue));
     if (!running.has_value()) {
-      ASSIGN_OR_RETURN(const int64_t finished, RecallOutcome(*durable_, token, outcome));
-      return ReadJob(*durable_, finished);
+      ASSIGN_OR_RETURN(const int64_t finished, RecallOutcome(database, token, outcome));
+      return ReadJob(database, finished);
     }
     ASSIGN_OR_RETURN(const JobEnd end, EndOfOutcome(*running, outcome));
-    RETURN_IF_ERROR(AppendEvents(*durable_, running->number, events, now));
-    RETURN_IF_ERROR(TouchKnownWorker(*durable_, running->worker, now));
-    RETURN_IF_ERROR(RememberOutcome(*durable_, token, running->number, outcome));
-    return EndLease(*durable_, running->number, end, now);
+    RETURN_IF_ERROR(AppendNewEvents(database, running->number, events, first_event, running->events_taken, now.time));
+    RETURN_IF_ERROR(TouchKnownWorker(database, running->worker, now));
+    if (!end.uncounted) RETURN_IF_ERROR(ForgiveWorker(database, running->worker));
+    RETURN_IF_ERROR(RememberOutcome(database, token, running->number, outcome));
+    return EndLease(database, running->number, end, now);
   });
 }
 
 absl::StatusOr<v1::Job> SqliteJobStore::Cancel(const std::string& id) {
-  const absl::MutexLock lock(&write_mutex_);
-  const absl::Time now = clock_.Now();
-  return InTransaction(*durable_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::StatusOr<v1::Job> {
-    ASSIGN_OR_RETURN(const int64_t number, NumberOfJob(*durable_, id));
-    ASSIGN_OR_RETURN(const bool cancelled, CancelQueued(*durable_, number, now));
-    RETURN_IF_ERROR(RequestCancel(*durable_, number));
-    ASSIGN_OR_RETURN(v1::Job job, ReadJob(*durable_, number));
-    if (cancelled) RETURN_IF_ERROR(AppendStateEvent(*durable_, number, job, now));
+  return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<v1::Job> {
+    ASSIGN_OR_RETURN(const int64_t number, NumberOfJob(database, id));
+    ASSIGN_OR_RETURN(const bool cancelled, CancelQueued(database, number, now));
+    RETURN_IF_ERROR(RequestCancel(database, number));
+    ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
+    if (cancelled) RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
     return job;
   });
 }
 
-absl::StatusOr<bool> SqliteJobStore::AnyExpired(absl::Time now) {
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::ArrayJobs(const std::string& array_id) {
   const absl::MutexLock lock(&read_mutex_);
-  ASSIGN_OR_RETURN(const std::vector<RunningJob> expired, FindExpired(*reader_, now));
-  return !expired.empty();
+  ASSIGN_OR_RETURN(const std::vector<int64_t> numbers, NumbersOfArray(*reader_, array_id));
+  if (numbers.empty()) return absl::NotFoundError(absl::StrCat("there is no job array ", array_id));
+  std::vector<std::string> ids;
+  ids.reserve(numbers.size());
+  for (const int64_t number : numbers) {
+    ASSIGN_OR_RETURN(const v1::Job job, ReadJob(*reader_, number));
+    ids.push_back(job.id());
+  }
+  return ids;
+}
+
+absl::StatusOr<bool> SqliteJobStore::AnyToExpire() {
+  const int64_t queue_now = Now().queue;
+  const absl::MutexLock lock(&read_mutex_);
+  ASSIGN_OR_RETURN(const std::vector<RunningJob> expired, FindExpired(*reader_, queue_now));
+  if (!expired.empty()) return true;
+  ASSIGN_OR_RETURN(const std::vector<int64_t> overdue, FindOverdue(*reader_, queue_now));
+  return !overdue.empty();
 }
 
 absl::StatusOr<std::vector<v1::Job>> SqliteJobStore::ExpireLeases() {
-  const absl::Time now = clock_.Now();
   // Asked several times a second and rarely so: writers need not wait for the answer no.
-  ASSIGN_OR_RETURN(const bool any, AnyExpired(now));
+  ASSIGN_OR_RETURN(const bool any, AnyToExpire());
   if (!any) return std::vector<v1::Job>();
-  const absl::MutexLock lock(&write_mutex_);
-  return InTransaction(*durable_,
-                       [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::StatusOr<std::vector<v1::Job>> {
-                         ASSIGN_OR_RETURN(const std::vector<RunningJob> expired, FindExpired(*durable_, now));
-                         std::vector<v1::Job> jobs;
-                         jobs.reserve(expired.size());
-                         for (const RunningJob& running : expired) {
-                           const JobEnd end = EndOfLostWorker(running);
-                           ASSIGN_OR_RETURN(v1::Job job, EndLease(*durable_, running.number, end, now));
-                           jobs.push_back(std::move(job));
-                         }
-                         return jobs;
-                       });
+  return Write(Durability::kPowerLoss,
+               [&](Database& database, const Moment& now) -> absl::StatusOr<std::vector<v1::Job>> {
+                 std::vector<v1::Job> jobs;
+                 ASSIGN_OR_RETURN(const std::vector<RunningJob> expired, FindExpired(database, now.queue));
+                 for (const RunningJob& running : expired) {
+                   ASSIGN_OR_RETURN(v1::Job job, ExpireLease(database, running, now));
+                   jobs.push_back(std::move(job));
+                 }
+                 ASSIGN_OR_RETURN(const std::vector<int64_t> overdue, FindOverdue(database, now.queue));
+                 for (const int64_t number : overdue) {
+                   ASSIGN_OR_RETURN(v1::Job job, FailOverdue(database, number, now));
+                   jobs.push_back(std::move(job));
+                 }
+                 return jobs;
+               });
+}
+
+absl::StatusOr<bool> SqliteJobStore::AnyWaitingToNote(absl::Duration period) {
+  const int64_t seen_since = Now().queue - absl::ToInt64Nanoseconds(period);
+  const absl::MutexLock lock(&read_mutex_);
+  ASSIGN_OR_RETURN(const std::vector<Need> changed, ChangedReasons(*reader_, seen_since));
+  if (!changed.empty()) return true;
+  ASSIGN_OR_RETURN(const std::vector<int64_t> untold, FindUntold(*reader_, 1));
+  return !untold.empty();
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::NoteWaiting(absl::Duration period, int limit) {
+  ASSIGN_OR_RETURN(const bool any, AnyWaitingToNote(period));
+  if (!any) return std::vector<std::string>();
+  return Write(Durability::kProcessCrash,
+               [&](Database& database, const Moment& now) -> absl::StatusOr<std::vector<std::string>> {
+                 const int64_t seen_since = now.queue - absl::ToInt64Nanoseconds(period);
+                 ASSIGN_OR_RETURN(const std::vector<Need> changed, ChangedReasons(database, seen_since));
+                 for (const Need& need : changed) {
+                   RETURN_IF_ERROR(SetWaitingReason(database, need.number, need.waiting_reason));
+                 }
+                 ASSIGN_OR_RETURN(const std::vector<int64_t> untold, FindUntold(database, limit));
+                 std::vector<std::string> ids;
+                 ids.reserve(untold.size());
+                 for (const int64_t number : untold) {
+                   ASSIGN_OR_RETURN(std::string id, TellWaiting(database, number, now));
+                   ids.push_back(std::move(id));
+                 }
+                 return ids;
+               });
+}
+
+absl::StatusOr<int> SqliteJobStore::DeleteFinished(absl::Duration age, int limit) {
+  return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<int> {
+    ASSIGN_OR_RETURN(const auto rows, database.Prepare(statements::kFindOldJobs));
+    rows->BindInteger(":ended_before", now.queue - absl::ToInt64Nanoseconds(age)).BindInteger(":limit", limit);
+    ASSIGN_OR_RETURN(const std::vector<int64_t> numbers, ReadNumbers(*rows));
+    for (const int64_t number : numbers) RETURN_IF_ERROR(DeleteJob(database, number));
+    return static_cast<int>(numbers.size());
+  });
+}
+
+absl::Status SqliteJobStore::ForEachBlob(const std::function<void(const BlobUse&)>& take) {
+  int64_t after = 0;
+  while (true) {
+    const absl::MutexLock lock(&read_mutex_);
+    ASSIGN_OR_RETURN(const auto rows, reader_->Prepare(statements::kListBlobs));
+    rows->BindInteger(":after", after).BindInteger(":limit", kRowsAtATime);
+    int seen = 0;
+    for (;; ++seen) {
+      ASSIGN_OR_RETURN(const bool row, rows->Step());
+      if (!row) break;
+      RETURN_IF_ERROR(TakeBlobs(*rows, take));
+      after = rows->Integer("number");
+    }
+    if (seen < kRowsAtATime) return absl::OkStatus();
+  }
 }
 
 absl::StatusOr<std::vector<v1::JobEvent>> SqliteJobStore::Events(const std::string& id, int64_t after_sequence,
@@ -281,22 +513,24 @@ absl::StatusOr<JobCounts> SqliteJobStore::Counts() {
   const absl::MutexLock lock(&read_mutex_);
   ASSIGN_OR_RETURN(const auto row, reader_->Prepare(statements::kCountJobs));
   RETURN_IF_ERROR(row->Step().status());
-  return JobCounts{.queued = row->Integer("queued"), .running = row->Integer("running")};
+  JobCounts counts = {.queued = row->Integer("queued"), .running = row->Integer("running")};
+  if (!row->IsNull("oldest_queued_at")) counts.oldest_queued_at = absl::FromUnixNanos(row->Integer("oldest_queued_at"));
+  return counts;
+}
+
+absl::Status SqliteJobStore::CheckWritable() {
+  return writer_->Run(Durability::kPowerLoss,
+                      [](Database& database) { return database.Execute("UPDATE queue_clock SET now = now"); });
 }
 
 absl::StatusOr<std::vector<WorkerRecord>> SqliteJobStore::Workers(absl::Duration period) {
+  const int64_t since = Now().queue - absl::ToInt64Nanoseconds(period);
   const absl::MutexLock lock(&read_mutex_);
-  ASSIGN_OR_RETURN(const auto rows, reader_->Prepare(statements::kListWorkers));
-  rows->BindInteger(":since", absl::ToUnixNanos(clock_.Now() - period));
-  std::vector<WorkerRecord> workers;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, rows->Step());
-    if (!row) return workers;
-    workers.push_back(WorkerRecord{.name = rows->Text("name"),
-                                   .compiler_version = rows->Text("compiler_version"),
-                                   .last_seen_at = absl::FromUnixNanos(rows->Integer("last_seen_at")),
-                                   .job_id = rows->Text("job_id")});
-  }
+  return ListWorkers(*reader_, since);
+}
+
+absl::Status SqliteJobStore::SetWorkerDrain(const std::string& name, bool drained) {
+  return writer_->Run(Durability::kPowerLoss, [&](Database& database) { return DrainWorker(database, name, drained); });
 }
 
 }  // namespace joinery::storage

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -12,6 +14,8 @@
 #include "storage/job_store.h"
 #include "storage/random_source.h"
 #include "storage/sqlite/database.h"
+#include "storage/sqlite/moment.h"
+#include "storage/sqlite/writer.h"
 
 namespace joinery::storage {
 
@@ -23,10 +27,11 @@ struct SqliteJobStoreOptions {
   absl::Duration restart_grace = absl::Seconds(15);
   // SQLite's name for the way to the disk; empty for its own.
   std::string vfs;
+  QueueLimits limits = {};
 };
 
-// Three connections: writes that must survive a power loss, writes that may not (events and renewals), and reads, which
-// wait for no write. Writers queue at a mutex rather than at SQLite's lock, where waiting means polling.
+// Three connections: the two of the Writer, for what must survive a power loss and what need not (events and renewals),
+// and one for reads, which wait for no write.
 class SqliteJobStore : public JobStore {
  public:
   // `clock` must outlive the store; `random` is called by one thread at a time.
@@ -34,34 +39,48 @@ class SqliteJobStore : public JobStore {
   static absl::StatusOr<std::unique_ptr<SqliteJobStore>> Open(const SqliteJobStoreOptions& options,
                                                               const base::Clock& clock, RandomSource random);
 
-  absl::StatusOr<EnqueuedJob> Enqueue(const v1::JobSpec& spec, const std::string& request_id) override;
+  absl::StatusOr<EnqueuedJob> Enqueue(const Submission& submission) override;
+  absl::StatusOr<EnqueuedArray> EnqueueArray(absl::Span<const Submission> submissions,
+                                             const std::string& request_id) override;
+  absl::StatusOr<std::optional<v1::Job>> FindAnswer(const std::string& project, const v1::JobSpec& spec) override;
   absl::StatusOr<v1::Job> Get(const std::string& id) override;
   absl::StatusOr<JobPage> List(const JobQuery& query) override;
-  absl::StatusOr<std::optional<JobLease>> Claim(const std::string& worker, const std::string& compiler_version,
-                                                absl::Duration term) override;
+  absl::StatusOr<std::optional<JobLease>> Claim(const WorkerInfo& worker, absl::Duration term) override;
   absl::StatusOr<LeaseRenewal> Extend(const std::string& token, absl::Duration term,
-                                      absl::Span<const v1::JobEvent> events) override;
+                                      absl::Span<const v1::JobEvent> events, int64_t first_event) override;
   absl::StatusOr<v1::Job> Finish(const std::string& token, const Outcome& outcome,
-                                 absl::Span<const v1::JobEvent> events) override;
+                                 absl::Span<const v1::JobEvent> events, int64_t first_event) override;
   absl::StatusOr<v1::Job> Cancel(const std::string& id) override;
+  absl::StatusOr<std::vector<std::string>> ArrayJobs(const std::string& array_id) override;
   absl::StatusOr<std::vector<v1::Job>> ExpireLeases() override;
+  absl::StatusOr<std::vector<std::string>> NoteWaiting(absl::Duration period, int limit) override;
+  absl::StatusOr<int> DeleteFinished(absl::Duration age, int limit) override;
+  absl::Status ForEachBlob(const std::function<void(const BlobUse&)>& take) override;
   absl::StatusOr<std::vector<v1::JobEvent>> Events(const std::string& id, int64_t after_sequence, int limit) override;
   absl::StatusOr<JobCounts> Counts() override;
+  absl::Status CheckWritable() override;
   absl::StatusOr<std::vector<WorkerRecord>> Workers(absl::Duration period) override;
+  absl::Status SetWorkerDrain(const std::string& name, bool drained) override;
 
  private:
-  SqliteJobStore(const base::Clock& clock, RandomSource random) : clock_(clock), random_(std::move(random)) {}
+  SqliteJobStore(const SqliteJobStoreOptions& options, const base::Clock& clock, RandomSource random)
+      : limits_(options.limits), clock_(clock), random_(std::move(random)) {}
 
   absl::Status Start(const SqliteJobStoreOptions& options);
-  absl::StatusOr<int64_t> InsertJob(const v1::JobSpec& spec, const std::string& request_id, absl::Time now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::StatusOr<bool> AnyExpired(absl::Time now);
+  Moment Now() const;
+  // Runs `body`, which is given the database and now and returns a StatusOr, as Writer::Run does.
+  template <typename Body>
+  auto Write(Durability durability, const Body& body) -> std::invoke_result_t<Body, Database&, const Moment&>;
+  absl::StatusOr<bool> AnyToExpire();
+  absl::StatusOr<bool> AnyWaitingToNote(absl::Duration period);
 
+  const QueueLimits limits_;
   const base::Clock& clock_;
   const RandomSource random_;
-  absl::Mutex write_mutex_;
-  std::unique_ptr<Database> durable_ ABSL_GUARDED_BY(write_mutex_);
-  std::unique_ptr<Database> relaxed_ ABSL_GUARDED_BY(write_mutex_);
+  // Queue time when the store was opened, and the clock's steady reading then.
+  int64_t queue_time_at_start_ = 0;
+  absl::Duration started_at_;
+  std::unique_ptr<Writer> writer_;
   absl::Mutex read_mutex_;
   std::unique_ptr<Database> reader_ ABSL_GUARDED_BY(read_mutex_);
 };

@@ -4,7 +4,10 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "storage/failure_facts.h"
+#include "storage/sqlite/attempt_log.h"
 #include "storage/sqlite/events.h"
 #include "storage/sqlite/job_row.h"
 #include "storage/sqlite/statements.h"
@@ -19,67 +22,151 @@ std::string SerializeOutcome(const Outcome& outcome) {
   return std::holds_alternative<Cancelled>(outcome) ? "C" : "Q";
 }
 
-}  // namespace
-
-absl::StatusOr<std::optional<RunningJob>> FindLease(Database& database, const std::string& token, absl::Time now) {
-  ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kFindLease));
-  row->BindText(":token", token).BindInteger(":now", absl::ToUnixNanos(now));
-  ASSIGN_OR_RETURN(const bool found, row->Step());
-  if (!found) return std::nullopt;
-  return RunningJob{.number = row->Integer("number"),
-                    .attempts = static_cast<int>(row->Integer("attempts")),
-                    .worker = row->Text("worker"),
-                    .cancel_requested = row->Integer("cancel_requested") != 0};
+RunningJob RunningJobOfRow(const Statement& row) {
+  RunningJob job = {.number = row.Integer("number"),
+                    .attempts = static_cast<int>(row.Integer("attempts")),
+                    .worker = row.Text("worker"),
+                    .cancel_requested = row.Integer("cancel_requested") != 0,
+                    .lease_until = row.Integer("lease_until"),
+                    .attempt_until = row.Integer("attempt_until"),
+                    .expires_at = std::nullopt,
+                    .events_taken = row.Integer("events_taken")};
+  if (!row.IsNull("expires_at")) job.expires_at = row.Integer("expires_at");
+  return job;
 }
 
-absl::StatusOr<std::vector<RunningJob>> FindExpired(Database& database, absl::Time now) {
+// 1 s, 5 s, 25 s: what is wrong with the machines may pass.
+absl::Duration RestAfter(int attempts) {
+  absl::Duration rest = absl::Seconds(1);
+  for (int attempt = 1; attempt < attempts; ++attempt) rest *= 5;
+  return rest;
+}
+
+JobEnd TryAgain(const RunningJob& job, absl::string_view what, absl::string_view attempt_end) {
+  const absl::Duration rest = RestAfter(job.attempts);
+  return JobEnd{.state = v1::JOB_STATE_QUEUED,
+                .rest = rest,
+                .attempt_end = std::string(attempt_end),
+                .note = absl::StrCat("attempt ", job.attempts, " of ", kMaxAttempts, ": worker ", job.worker, " ", what,
+                                     "; the job is tried again in ", absl::FormatDuration(rest))};
+}
+
+JobEnd EndOfFailure(const RunningJob& job, v1::Failure failure) {
+  CompleteFailure(failure);
+  if (failure.fault_of() == v1::FAULT_OF_INFRASTRUCTURE) {
+    if (job.cancel_requested) return JobEnd{.state = v1::JOB_STATE_CANCELLED, .attempt_end = "failed"};
+    if (job.attempts < kMaxAttempts) return TryAgain(job, absl::StrCat("failed: ", failure.message()), "failed");
+  }
+  return JobEnd{.state = v1::JOB_STATE_FAILED, .failure = std::move(failure), .attempt_end = "failed"};
+}
+
+// "host:1 in stage calibrate, host:2 before its first stage".
+std::string LostWorkers(const v1::Job& log) {
+  std::vector<std::string> lost;
+  for (const v1::Attempt& attempt : log.attempt_log()) {
+    // The one that is being lost now has no end yet.
+    if (!attempt.end().empty() && attempt.end() != "lost") continue;
+    const int stages = attempt.stages_size();
+    lost.push_back(stages == 0 ? absl::StrCat(attempt.worker(), " before its first stage")
+                               : absl::StrCat(attempt.worker(), " in stage ", attempt.stages(stages - 1).stage()));
+  }
+  return absl::StrJoin(lost, ", ");
+}
+
+v1::Failure WorkerLost(const RunningJob& job, const v1::Job& log) {
+  v1::Failure failure;
+  failure.set_reason(v1::FAILURE_REASON_WORKER_LOST);
+  failure.set_message(absl::StrCat("after ", job.attempts, " attempts the job is set aside: its workers stopped ",
+                                   "answering (", LostWorkers(log), "), which it may be the cause of"));
+  CompleteFailure(failure);
+  return failure;
+}
+
+v1::Failure TimedOut(const RunningJob& job) {
+  v1::Failure failure;
+  failure.set_reason(v1::FAILURE_REASON_TIMED_OUT);
+  failure.set_message(absl::StrCat("the attempt on worker ", job.worker, " took longer than it may"));
+  CompleteFailure(failure);
+  return failure;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<RunningJob>> FindLease(Database& database, const std::string& token, int64_t queue_now) {
+  ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kFindLease));
+  row->BindText(":token", token).BindInteger(":queue_now", queue_now);
+  ASSIGN_OR_RETURN(const bool found, row->Step());
+  if (!found) return std::nullopt;
+  return RunningJobOfRow(*row);
+}
+
+absl::StatusOr<std::vector<RunningJob>> FindExpired(Database& database, int64_t queue_now) {
   ASSIGN_OR_RETURN(const auto rows, database.Prepare(statements::kFindExpired));
-  rows->BindInteger(":now", absl::ToUnixNanos(now));
+  rows->BindInteger(":queue_now", queue_now);
   std::vector<RunningJob> jobs;
   while (true) {
     ASSIGN_OR_RETURN(const bool row, rows->Step());
     if (!row) return jobs;
-    jobs.push_back(RunningJob{.number = rows->Integer("number"),
-                              .attempts = static_cast<int>(rows->Integer("attempts")),
-                              .worker = rows->Text("worker"),
-                              .cancel_requested = rows->Integer("cancel_requested") != 0});
+    jobs.push_back(RunningJobOfRow(*rows));
   }
 }
 
 absl::StatusOr<JobEnd> EndOfOutcome(const RunningJob& job, const Outcome& outcome) {
   if (const auto* result = std::get_if<v1::JobResult>(&outcome)) {
-    return JobEnd{.state = v1::JOB_STATE_SUCCEEDED, .result = *result};
+    return JobEnd{.state = v1::JOB_STATE_SUCCEEDED, .result = *result, .attempt_end = "succeeded"};
   }
-  if (const auto* failure = std::get_if<v1::Failure>(&outcome)) {
-    return JobEnd{.state = v1::JOB_STATE_FAILED, .failure = *failure};
+  if (const auto* failure = std::get_if<v1::Failure>(&outcome)) return EndOfFailure(job, *failure);
+  if (job.cancel_requested) return JobEnd{.state = v1::JOB_STATE_CANCELLED, .attempt_end = "cancelled"};
+  if (std::holds_alternative<Released>(outcome)) {
+    return JobEnd{.state = v1::JOB_STATE_QUEUED, .uncounted = true, .attempt_end = "released"};
   }
-  if (job.cancel_requested) return JobEnd{.state = v1::JOB_STATE_CANCELLED};
-  if (std::holds_alternative<Released>(outcome)) return JobEnd{.state = v1::JOB_STATE_QUEUED, .uncounted = true};
   return absl::FailedPreconditionError("the attempt was finished as cancelled, but nobody asked to cancel the job");
 }
 
-JobEnd EndOfLostWorker(const RunningJob& job) {
-  if (job.cancel_requested) return JobEnd{.state = v1::JOB_STATE_CANCELLED};
-  if (job.attempts < kMaxAttempts) return JobEnd{.state = v1::JOB_STATE_QUEUED};
-  v1::Failure failure;
-  failure.set_reason(v1::FAILURE_REASON_WORKER_LOST);
-  failure.set_message(absl::StrCat("the worker stopped answering in each of ", job.attempts, " attempts, last ",
-                                   job.worker,
-                                   "; look at the workers' logs for what ended them, then submit the job again"));
-  return JobEnd{.state = v1::JOB_STATE_FAILED, .failure = std::move(failure)};
+JobEnd EndOfExpired(const RunningJob& job, const v1::Job& log, int64_t queue_now) {
+  const bool lost = job.lease_until <= queue_now;
+  const std::string attempt_end = lost ? "lost" : "stopped";
+  if (job.cancel_requested) return JobEnd{.state = v1::JOB_STATE_CANCELLED, .attempt_end = attempt_end};
+  if (lost && job.attempts < kMaxAttempts) return TryAgain(job, "stopped answering", attempt_end);
+  JobEnd end = {.state = v1::JOB_STATE_FAILED, .attempt_end = attempt_end};
+  if (lost) {
+    end.failure = WorkerLost(job, log);
+  } else if (job.expires_at.has_value() && *job.expires_at <= queue_now) {
+    end.failure = DeadlinePassed("while it ran on worker " + job.worker);
+  } else {
+    end.failure = TimedOut(job);
+  }
+  return end;
 }
 
-absl::StatusOr<v1::Job> EndLease(Database& database, int64_t number, const JobEnd& end, absl::Time now) {
+v1::Failure DeadlinePassed(absl::string_view when) {
+  v1::Failure failure;
+  failure.set_reason(v1::FAILURE_REASON_DEADLINE_PASSED);
+  failure.set_message(absl::StrCat("the time by which the job had to end passed ", when));
+  CompleteFailure(failure);
+  return failure;
+}
+
+absl::StatusOr<v1::Job> EndLease(Database& database, int64_t number, const JobEnd& end, const Moment& now) {
+  RETURN_IF_ERROR(EndAttempt(database, number, end.attempt_end, now.time));
+  if (!end.note.empty()) {
+    v1::JobEvent note;
+    note.mutable_log()->set_level(v1::LOG_LEVEL_WARNING);
+    note.mutable_log()->set_text(end.note);
+    RETURN_IF_ERROR(AppendEvents(database, number, {note}, now.time));
+  }
   ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kEndLease));
   statement->BindInteger(":number", number)
       .BindText(":state", StateName(end.state))
       .BindInteger(":uncounted_attempts", end.uncounted ? 1 : 0)
-      .BindInteger(":now", absl::ToUnixNanos(now));
+      .BindInteger(":now", absl::ToUnixNanos(now.time))
+      .BindInteger(":queue_now", now.queue)
+      .BindInteger(":not_before", now.queue + absl::ToInt64Nanoseconds(end.rest));
   if (end.result.has_value()) statement->BindBlob(":result", end.result->SerializeAsString());
   if (end.failure.has_value()) statement->BindBlob(":failure", end.failure->SerializeAsString());
   RETURN_IF_ERROR(statement->Run());
   ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
-  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now));
+  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
   return job;
 }
 

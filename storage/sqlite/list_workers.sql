@@ -1,3 +1,3 @@
-SELECT name, compiler_version, last_seen_at,
+SELECT name, compiler_version, capabilities, drained, last_seen_at,
        (SELECT id FROM jobs WHERE state = 'running' AND worker = name ORDER BY number DESC LIMIT 1) AS job_id
-FROM workers WHERE last_seen_at >= :since ORDER BY name;
+FROM workers WHERE seen_at >= :since ORDER BY name;

@@ -19,15 +19,20 @@ absl::StatusOr<int64_t> SchemaVersion(Database& database) {
   return statement->Integer("user_version");
 }
 
+absl::StatusOr<int64_t> KnownVersion(Database& database) {
+  ASSIGN_OR_RETURN(const int64_t version, SchemaVersion(database));
+  if (version <= kNewestVersion) return version;
+  return absl::FailedPreconditionError(absl::StrCat(database.path(), " has schema version ", version,
+                                                    ", the newest known here is ", kNewestVersion,
+                                                    ": use the newer joineryd that wrote it"));
+}
+
 }  // namespace
 
+absl::Status CheckSchema(Database& database) { return KnownVersion(database).status(); }
+
 absl::Status MigrateSchema(Database& database) {
-  ASSIGN_OR_RETURN(const int64_t version, SchemaVersion(database));
-  if (version > kNewestVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(database.path(), " has schema version ", version,
-                                                      ", the newest known here is ", kNewestVersion,
-                                                      ": use the newer joineryd that wrote it"));
-  }
+  ASSIGN_OR_RETURN(const int64_t version, KnownVersion(database));
   for (int64_t step = version; step < kNewestVersion; ++step) {
     const absl::Status status = InTransaction(database, [&]() -> absl::Status {
       RETURN_IF_ERROR(database.Execute(migrations::kAll[step]));

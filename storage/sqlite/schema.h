@@ -10,4 +10,7 @@ namespace joinery::storage {
 // Errors: kFailedPrecondition the database was written by a newer version, which must be used instead.
 absl::Status MigrateSchema(Database& database);
 
+// As MigrateSchema, but changes nothing: for who only looks. An older schema is fine.
+absl::Status CheckSchema(Database& database);
+
 }  // namespace joinery::storage

@@ -17,14 +17,16 @@ using ::joinery::testing::StatusIs;
 
 class JobQueueTest : public ::testing::Test {
  protected:
-  v1::JobSpec MakeSpec() {
-    v1::JobSpec spec;
+  v1::CreateJobRequest MakeRequest(const std::string& request_id = "request") {
+    v1::CreateJobRequest request;
+    request.set_request_id(request_id);
+    v1::JobSpec& spec = *request.mutable_spec();
     v1::BlobRef blob;
     blob.set_digest(blobs_.Put("blob"));
     blob.set_size(4);
     *spec.mutable_build()->mutable_model() = blob;
     *spec.mutable_build()->mutable_calibration() = blob;
-    return spec;
+    return request;
   }
 
   joinery::testing::TemporaryFolder folder_;
@@ -34,38 +36,38 @@ class JobQueueTest : public ::testing::Test {
       storage::SqliteJobStore::Open({.path = folder_ / "joinery.db", .restart_grace = absl::Seconds(15), .vfs = ""},
                                     clock_, joinery::testing::FakeRandomSource(1))
           .value();
-  JobQueue queue_{*jobs_, blobs_, absl::Seconds(15)};
+  JobQueue queue_{*jobs_, blobs_, {.lease_term = absl::Seconds(15)}};
 };
 
 TEST_F(JobQueueTest, AJobClaimedForAWorkerThatHasJustGoneReturnsToTheQueue) {
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(MakeSpec(), "request"));
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(access::LocalCaller(), MakeRequest()));
   int asked = 0;
   const auto gone_after_the_claim = [&] { return ++asked > 1; };
-  EXPECT_THAT(queue_.Lease("worker", "1", absl::Seconds(1), gone_after_the_claim),
+  EXPECT_THAT(queue_.Lease({"worker", "1"}, absl::Seconds(1), gone_after_the_claim),
               StatusIs(absl::StatusCode::kCancelled, ::testing::_));
-  EXPECT_EQ(queue_.Get(job.id())->state(), v1::JOB_STATE_QUEUED);
-  EXPECT_EQ(queue_.Get(job.id())->attempts(), 0);
+  EXPECT_EQ(queue_.Get(access::LocalCaller(), job.id())->state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(queue_.Get(access::LocalCaller(), job.id())->attempts(), 0);
 }
 
 TEST_F(JobQueueTest, ALeaseThatDoesNotWaitAnswersAtOnce) {
-  ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease("worker", "1", absl::ZeroDuration(), [] { return false; }));
+  ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease({"worker", "1"}, absl::ZeroDuration(), [] { return false; }));
   EXPECT_FALSE(lease.has_value());
 }
 
 TEST_F(JobQueueTest, AWatcherThatWantsNoMoreEndsTheWatch) {
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(MakeSpec(), "request"));
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(access::LocalCaller(), MakeRequest()));
   EXPECT_THAT(queue_.Watch(
-                  job.id(), 0, [] { return false; }, [](const v1::JobEvent&) { return false; }),
+                  access::LocalCaller(), job.id(), 0, [] { return false; }, [](const v1::JobEvent&) { return false; }),
               StatusIs(absl::StatusCode::kCancelled, ::testing::_));
   EXPECT_THAT(queue_.Watch(
-                  job.id(), 0, [] { return true; }, [](const v1::JobEvent&) { return true; }),
+                  access::LocalCaller(), job.id(), 0, [] { return true; }, [](const v1::JobEvent&) { return true; }),
               StatusIs(absl::StatusCode::kCancelled, ::testing::_));
 }
 
 TEST_F(JobQueueTest, AStoppedQueueGivesNoLeases) {
-  ASSERT_THAT(queue_.Create(MakeSpec(), "request"), IsOk());
+  ASSERT_THAT(queue_.Create(access::LocalCaller(), MakeRequest()), IsOk());
   queue_.Stop();
-  EXPECT_THAT(queue_.Lease("worker", "1", absl::Seconds(1), [] { return false; }),
+  EXPECT_THAT(queue_.Lease({"worker", "1"}, absl::Seconds(1), [] { return false; }),
               StatusIs(absl::StatusCode::kUnavailable, ::testing::_));
 }
 

@@ -61,7 +61,7 @@ class ServerTest : public ::testing::Test {
   void Restart(const UploadLimits& uploads) {
     server_.reset();
     auto server =
-        Server::Start({.listen = "127.0.0.1:0", .lease_term = absl::Seconds(15), .uploads = uploads},
+        Server::Start({.listen = "127.0.0.1:0", .jobs = {.lease_term = absl::Seconds(15)}, .uploads = uploads},
                       authenticator_, *jobs_, blobs_, *owners_, clock_);
     ASSERT_THAT(server, joinery::testing::IsOk());
     server_ = *std::move(server);

@@ -61,14 +61,14 @@ class JobStoreConformance : public ::testing::Test {
 
   // A new job's id.
   std::string Enqueue(const std::string& name) {
-    const auto enqueued = store().Enqueue(MakeSpec(name), "request " + name);
+    const auto enqueued = store().Enqueue({MakeSpec(name), "request " + name});
     EXPECT_THAT(enqueued, joinery::testing::IsOk());
     return enqueued->job.id();
   }
 
   // Fails the test if there is no job.
   JobLease Claim(const std::string& worker = "worker") {
-    auto lease = store().Claim(worker, "1.0", kTerm);
+    auto lease = store().Claim({worker, "1.0"}, kTerm);
     EXPECT_THAT(lease, joinery::testing::IsOk());
     EXPECT_TRUE(lease->has_value());
     return **lease;
@@ -122,18 +122,18 @@ TYPED_TEST_P(JobStoreConformance, WhatIsNotThereIsNotFound) {
 
 TYPED_TEST_P(JobStoreConformance, TheSameRequestAgainAnswersWithTheFirstJob) {
   const std::string id = this->Enqueue("a");
-  ASSERT_OK_AND_ASSIGN(const EnqueuedJob again, this->store().Enqueue(MakeSpec("a"), "request a"));
+  ASSERT_OK_AND_ASSIGN(const EnqueuedJob again, this->store().Enqueue({MakeSpec("a"), "request a"}));
   EXPECT_FALSE(again.created);
   EXPECT_EQ(again.job.id(), id);
   EXPECT_EQ(this->store().Counts()->queued, 1);
   this->Claim();
-  ASSERT_OK_AND_ASSIGN(const EnqueuedJob later, this->store().Enqueue(MakeSpec("a"), "request a"));
+  ASSERT_OK_AND_ASSIGN(const EnqueuedJob later, this->store().Enqueue({MakeSpec("a"), "request a"}));
   EXPECT_EQ(later.job.state(), v1::JOB_STATE_RUNNING);
 }
 
 TYPED_TEST_P(JobStoreConformance, ARequestIdUsedForAnotherJobIsRefused) {
   const std::string id = this->Enqueue("a");
-  EXPECT_THAT(this->store().Enqueue(MakeSpec("b"), "request a"),
+  EXPECT_THAT(this->store().Enqueue({MakeSpec("b"), "request a"}),
               joinery::testing::StatusIs(absl::StatusCode::kAlreadyExists, ::testing::HasSubstr(id)));
 }
 
@@ -151,7 +151,7 @@ TYPED_TEST_P(JobStoreConformance, JobsAreLeasedInTheOrderTheyCame) {
   EXPECT_EQ(lease.token.size(), 32);
   EXPECT_EQ(this->Get(second).queue_position(), 0);
   EXPECT_EQ(this->Claim().job.id(), second);
-  EXPECT_THAT(this->store().Claim("worker", "1.0", absl::Seconds(1)),
+  EXPECT_THAT(this->store().Claim({"worker", "1.0"}, absl::Seconds(1)),
               joinery::testing::IsOkAndHolds(::testing::Eq(std::nullopt)));
 }
 
@@ -165,7 +165,7 @@ TYPED_TEST_P(JobStoreConformance, NoJobIsLeasedTwice) {
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, i] {
       while (true) {
-        const auto lease = this->store().Claim("worker " + std::to_string(i), "1.0", absl::Seconds(15));
+        const auto lease = this->store().Claim({"worker " + std::to_string(i), "1.0"}, absl::Seconds(15));
         if (!lease.ok() || !lease->has_value()) return;
         const std::scoped_lock lock(mutex);
         leased.insert((*lease)->job.id());
@@ -181,7 +181,7 @@ TYPED_TEST_P(JobStoreConformance, AResultMakesTheJobSucceed) {
   const std::string id = this->Enqueue("a");
   const JobLease lease = this->Claim();
   this->clock_.Advance(absl::Seconds(1));
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, this->store().Finish(lease.token, MakeResult(), {}));
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, this->store().Finish(lease.token, MakeResult(), {}, 0));
   EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(job.result().artifact().size(), 7);
   EXPECT_EQ(job.finished_at().seconds() - job.started_at().seconds(), 1);
@@ -192,7 +192,7 @@ TYPED_TEST_P(JobStoreConformance, AResultMakesTheJobSucceed) {
 
 TYPED_TEST_P(JobStoreConformance, AFailureMakesTheJobFail) {
   const std::string id = this->Enqueue("a");
-  ASSERT_THAT(this->store().Finish(this->Claim().token, MakeFailure(), {}), joinery::testing::IsOk());
+  ASSERT_THAT(this->store().Finish(this->Claim().token, MakeFailure(), {}, 0), joinery::testing::IsOk());
   const v1::Job job = this->Get(id);
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(job.failure().message(), "not an ONNX file");
@@ -202,13 +202,13 @@ TYPED_TEST_P(JobStoreConformance, AFailureMakesTheJobFail) {
 TYPED_TEST_P(JobStoreConformance, FinishingAlikeAgainSucceedsAndOtherwiseIsAborted) {
   const std::string id = this->Enqueue("a");
   const JobLease lease = this->Claim();
-  ASSERT_THAT(this->store().Finish(lease.token, MakeResult(), {}), joinery::testing::IsOk());
-  ASSERT_OK_AND_ASSIGN(const v1::Job again, this->store().Finish(lease.token, MakeResult(), {LogEvent("again")}));
+  ASSERT_THAT(this->store().Finish(lease.token, MakeResult(), {}, 0), joinery::testing::IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Job again, this->store().Finish(lease.token, MakeResult(), {LogEvent("again")}, 0));
   EXPECT_EQ(again.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(this->store().Events(id, 0, 100)->size(), 3);
-  EXPECT_THAT(this->store().Finish(lease.token, MakeFailure(), {}),
+  EXPECT_THAT(this->store().Finish(lease.token, MakeFailure(), {}, 0),
               joinery::testing::StatusIs(absl::StatusCode::kAborted, ::testing::_));
-  EXPECT_THAT(this->store().Extend(lease.token, absl::Seconds(1), {}),
+  EXPECT_THAT(this->store().Extend(lease.token, absl::Seconds(1), {}, 0),
               joinery::testing::StatusIs(absl::StatusCode::kAborted, ::testing::_));
   EXPECT_EQ(this->Get(id).state(), v1::JOB_STATE_SUCCEEDED);
 }
@@ -218,8 +218,8 @@ TYPED_TEST_P(JobStoreConformance, AReleasedJobIsQueuedAgainAndTheAttemptDoesNotC
   for (int i = 0; i < 2 * kMaxAttempts; ++i) {
     const JobLease lease = this->Claim();
     EXPECT_EQ(lease.job.attempts(), 1);
-    ASSERT_THAT(this->store().Finish(lease.token, Released{}, {}), joinery::testing::IsOk());
-    ASSERT_THAT(this->store().Finish(lease.token, Released{}, {}), joinery::testing::IsOk());
+    ASSERT_THAT(this->store().Finish(lease.token, Released{}, {}, 0), joinery::testing::IsOk());
+    ASSERT_THAT(this->store().Finish(lease.token, Released{}, {}, 0), joinery::testing::IsOk());
     EXPECT_EQ(this->Get(id).state(), v1::JOB_STATE_QUEUED);
     EXPECT_EQ(this->Get(id).attempts(), 0);
   }
@@ -231,11 +231,11 @@ TYPED_TEST_P(JobStoreConformance, ALeaseLastsAsLongAsItIsRenewed) {
   for (int i = 0; i < 5; ++i) {
     this->clock_.Advance(this->kTerm - absl::Seconds(1));
     EXPECT_THAT(this->store().ExpireLeases(), joinery::testing::IsOkAndHolds(::testing::IsEmpty()));
-    ASSERT_OK_AND_ASSIGN(const LeaseRenewal renewal, this->store().Extend(lease.token, this->kTerm, {}));
+    ASSERT_OK_AND_ASSIGN(const LeaseRenewal renewal, this->store().Extend(lease.token, this->kTerm, {}, 0));
     EXPECT_EQ(renewal.job_id, id);
     EXPECT_FALSE(renewal.cancel_requested);
   }
-  EXPECT_THAT(this->store().Finish(lease.token, MakeResult(), {}), joinery::testing::IsOk());
+  EXPECT_THAT(this->store().Finish(lease.token, MakeResult(), {}, 0), joinery::testing::IsOk());
 }
 
 TYPED_TEST_P(JobStoreConformance, ALateWorkerIsAbortedAndTheJobRunsAgain) {
@@ -243,18 +243,19 @@ TYPED_TEST_P(JobStoreConformance, ALateWorkerIsAbortedAndTheJobRunsAgain) {
   const JobLease late = this->Claim("first");
   this->clock_.Advance(this->kTerm);
   const auto aborted = joinery::testing::StatusIs(absl::StatusCode::kAborted, ::testing::HasSubstr("lost"));
-  EXPECT_THAT(this->store().Finish(late.token, MakeResult(), {}), aborted);  // Before anybody looked.
+  EXPECT_THAT(this->store().Finish(late.token, MakeResult(), {}, 0), aborted);  // Before anybody looked.
   ASSERT_OK_AND_ASSIGN(const std::vector<v1::Job> expired, this->store().ExpireLeases());
   ASSERT_EQ(expired.size(), 1);
   EXPECT_EQ(expired[0].state(), v1::JOB_STATE_QUEUED);
-  EXPECT_THAT(this->store().Extend(late.token, this->kTerm, {LogEvent("late")}), aborted);
+  EXPECT_THAT(this->store().Extend(late.token, this->kTerm, {LogEvent("late")}, 0), aborted);
 
+  this->clock_.Advance(absl::Seconds(1));  // A job that lost its worker rests.
   const JobLease lease = this->Claim("second");
   EXPECT_EQ(lease.job.attempts(), 2);
-  EXPECT_THAT(this->store().Finish(late.token, MakeResult(), {}), aborted);
-  EXPECT_THAT(this->store().Finish("no such token", MakeResult(), {}), aborted);
+  EXPECT_THAT(this->store().Finish(late.token, MakeResult(), {}, 0), aborted);
+  EXPECT_THAT(this->store().Finish("no such token", MakeResult(), {}, 0), aborted);
   EXPECT_EQ(this->Get(id).worker(), "second");
-  EXPECT_THAT(this->store().Finish(lease.token, MakeFailure(), {}), joinery::testing::IsOk());
+  EXPECT_THAT(this->store().Finish(lease.token, MakeFailure(), {}, 0), joinery::testing::IsOk());
   EXPECT_THAT(this->StatesInHistory(id),
               ::testing::ElementsAre(v1::JOB_STATE_QUEUED, v1::JOB_STATE_RUNNING, v1::JOB_STATE_QUEUED,
                                      v1::JOB_STATE_RUNNING, v1::JOB_STATE_FAILED));
@@ -266,12 +267,13 @@ TYPED_TEST_P(JobStoreConformance, ThreeLostWorkersFailTheJob) {
     EXPECT_EQ(this->Claim("worker " + std::to_string(attempt)).job.attempts(), attempt);
     this->clock_.Advance(this->kTerm);
     ASSERT_THAT(this->store().ExpireLeases(), joinery::testing::IsOk());
+    this->clock_.Advance(absl::Seconds(25));
   }
   const v1::Job job = this->Get(id);
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(job.failure().reason(), v1::FAILURE_REASON_WORKER_LOST);
   EXPECT_THAT(job.failure().message(), ::testing::HasSubstr("worker 3"));
-  EXPECT_THAT(this->store().Claim("worker", "1.0", this->kTerm),
+  EXPECT_THAT(this->store().Claim({"worker", "1.0"}, this->kTerm),
               joinery::testing::IsOkAndHolds(::testing::Eq(std::nullopt)));
 }
 
@@ -280,7 +282,7 @@ TYPED_TEST_P(JobStoreConformance, AQueuedJobIsCancelledAtOnce) {
   ASSERT_OK_AND_ASSIGN(const v1::Job job, this->store().Cancel(id));
   EXPECT_EQ(job.state(), v1::JOB_STATE_CANCELLED);
   EXPECT_TRUE(job.has_finished_at());
-  EXPECT_THAT(this->store().Claim("worker", "1.0", this->kTerm),
+  EXPECT_THAT(this->store().Claim({"worker", "1.0"}, this->kTerm),
               joinery::testing::IsOkAndHolds(::testing::Eq(std::nullopt)));
   EXPECT_THAT(this->StatesInHistory(id), ::testing::ElementsAre(v1::JOB_STATE_QUEUED, v1::JOB_STATE_CANCELLED));
 }
@@ -288,13 +290,13 @@ TYPED_TEST_P(JobStoreConformance, AQueuedJobIsCancelledAtOnce) {
 TYPED_TEST_P(JobStoreConformance, ARunningJobIsCancelledByItsWorker) {
   const std::string id = this->Enqueue("a");
   const JobLease lease = this->Claim();
-  EXPECT_THAT(this->store().Finish(lease.token, Cancelled{}, {}),
+  EXPECT_THAT(this->store().Finish(lease.token, Cancelled{}, {}, 0),
               joinery::testing::StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::_));
   ASSERT_OK_AND_ASSIGN(const v1::Job asked, this->store().Cancel(id));
   EXPECT_EQ(asked.state(), v1::JOB_STATE_RUNNING);
   EXPECT_TRUE(asked.cancel_requested());
-  EXPECT_TRUE(this->store().Extend(lease.token, this->kTerm, {})->cancel_requested);
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, this->store().Finish(lease.token, Cancelled{}, {}));
+  EXPECT_TRUE(this->store().Extend(lease.token, this->kTerm, {}, 0)->cancel_requested);
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, this->store().Finish(lease.token, Cancelled{}, {}, 0));
   EXPECT_EQ(job.state(), v1::JOB_STATE_CANCELLED);
   EXPECT_FALSE(job.cancel_requested());
 }
@@ -310,15 +312,15 @@ TYPED_TEST_P(JobStoreConformance, ACancelledJobIsNotQueuedAgain) {
   const std::string released = this->Enqueue("b");
   const JobLease lease = this->Claim();
   ASSERT_THAT(this->store().Cancel(released), joinery::testing::IsOk());
-  ASSERT_THAT(this->store().Finish(lease.token, Released{}, {}), joinery::testing::IsOk());
+  ASSERT_THAT(this->store().Finish(lease.token, Released{}, {}, 0), joinery::testing::IsOk());
   EXPECT_EQ(this->Get(released).state(), v1::JOB_STATE_CANCELLED);
 }
 
 TYPED_TEST_P(JobStoreConformance, CancellingAFinalJobChangesNothing) {
   const std::string succeeded = this->Enqueue("a");
-  ASSERT_THAT(this->store().Finish(this->Claim().token, MakeResult(), {}), joinery::testing::IsOk());
+  ASSERT_THAT(this->store().Finish(this->Claim().token, MakeResult(), {}, 0), joinery::testing::IsOk());
   const std::string failed = this->Enqueue("b");
-  ASSERT_THAT(this->store().Finish(this->Claim().token, MakeFailure(), {}), joinery::testing::IsOk());
+  ASSERT_THAT(this->store().Finish(this->Claim().token, MakeFailure(), {}, 0), joinery::testing::IsOk());
   const std::string cancelled = this->Enqueue("c");
   ASSERT_THAT(this->store().Cancel(cancelled), joinery::testing::IsOk());
   for (const std::string& id : {succeeded, failed, cancelled}) {
@@ -335,11 +337,12 @@ TYPED_TEST_P(JobStoreConformance, EventsKeepTheirOrderWithoutGaps) {
   const std::string other = this->Enqueue("b");
   const JobLease lease = this->Claim();
   const JobLease other_lease = this->Claim();
-  ASSERT_THAT(this->store().Extend(lease.token, this->kTerm, {LogEvent("one"), ProgressEvent(0.25), LogEvent("two")}),
-              joinery::testing::IsOk());
-  ASSERT_THAT(this->store().Extend(other_lease.token, this->kTerm, {LogEvent("other")}), joinery::testing::IsOk());
+  ASSERT_THAT(
+      this->store().Extend(lease.token, this->kTerm, {LogEvent("one"), ProgressEvent(0.25), LogEvent("two")}, 0),
+      joinery::testing::IsOk());
+  ASSERT_THAT(this->store().Extend(other_lease.token, this->kTerm, {LogEvent("other")}, 0), joinery::testing::IsOk());
   EXPECT_EQ(this->Get(id).progress().fraction(), 0.25);
-  ASSERT_THAT(this->store().Finish(lease.token, MakeResult(), {LogEvent("three")}), joinery::testing::IsOk());
+  ASSERT_THAT(this->store().Finish(lease.token, MakeResult(), {LogEvent("three")}, 0), joinery::testing::IsOk());
 
   ASSERT_OK_AND_ASSIGN(const std::vector<v1::JobEvent> events, this->store().Events(id, 0, 100));
   ASSERT_EQ(events.size(), 7);
@@ -361,7 +364,8 @@ TYPED_TEST_P(JobStoreConformance, EventsKeepTheirOrderWithoutGaps) {
 
 TYPED_TEST_P(JobStoreConformance, ProgressIsThatOfTheNewestAttempt) {
   const std::string id = this->Enqueue("a");
-  ASSERT_THAT(this->store().Extend(this->Claim().token, this->kTerm, {ProgressEvent(0.5)}), joinery::testing::IsOk());
+  ASSERT_THAT(this->store().Extend(this->Claim().token, this->kTerm, {ProgressEvent(0.5)}, 0),
+              joinery::testing::IsOk());
   this->clock_.Advance(this->kTerm);
   ASSERT_THAT(this->store().ExpireLeases(), joinery::testing::IsOk());
   EXPECT_FALSE(this->Get(id).has_progress());
@@ -396,7 +400,7 @@ TYPED_TEST_P(JobStoreConformance, AListOfLargeJobsComesInSmallPages) {
   for (int i = 0; i < 5; ++i) {
     v1::JobSpec spec;
     spec.mutable_build()->set_configuration(std::string(1 << 20, '#'));
-    ASSERT_THAT(this->store().Enqueue(spec, std::to_string(i)), joinery::testing::IsOk());
+    ASSERT_THAT(this->store().Enqueue({spec, std::to_string(i)}), joinery::testing::IsOk());
   }
   JobQuery query;
   size_t listed = 0;
@@ -412,10 +416,10 @@ TYPED_TEST_P(JobStoreConformance, AListOfLargeJobsComesInSmallPages) {
 TYPED_TEST_P(JobStoreConformance, WorkersAreKnownByWhenTheyWereSeen) {
   const std::string id = this->Enqueue("a");
   const JobLease lease = this->Claim("busy");
-  EXPECT_THAT(this->store().Claim("idle", "2.0", this->kTerm), joinery::testing::IsOk());
+  EXPECT_THAT(this->store().Claim({"idle", "2.0"}, this->kTerm), joinery::testing::IsOk());
   EXPECT_EQ(this->store().Counts()->running, 1);
   this->clock_.Advance(absl::Seconds(10));
-  ASSERT_THAT(this->store().Extend(lease.token, this->kTerm, {}), joinery::testing::IsOk());
+  ASSERT_THAT(this->store().Extend(lease.token, this->kTerm, {}, 0), joinery::testing::IsOk());
 
   ASSERT_OK_AND_ASSIGN(const std::vector<WorkerRecord> workers, this->store().Workers(absl::Hours(1)));
   ASSERT_EQ(workers.size(), 2);

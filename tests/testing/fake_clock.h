@@ -15,7 +15,19 @@ class FakeClock : public base::Clock {
     return now_;
   }
 
+  absl::Duration Steady() const override {
+    absl::MutexLock lock(&mutex_);
+    return steady_;
+  }
+
   void Advance(absl::Duration duration) {
+    absl::MutexLock lock(&mutex_);
+    now_ += duration;
+    steady_ += duration;
+  }
+
+  // Somebody set the time of day; no time has passed.
+  void Jump(absl::Duration duration) {
     absl::MutexLock lock(&mutex_);
     now_ += duration;
   }
@@ -23,6 +35,7 @@ class FakeClock : public base::Clock {
  private:
   mutable absl::Mutex mutex_;
   absl::Time now_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1'700'000'000);
+  absl::Duration steady_ ABSL_GUARDED_BY(mutex_) = absl::Hours(1);
 };
 
 }  // namespace joinery::testing

@@ -55,13 +55,13 @@ class SqliteJobStoreTest : public ::testing::Test {
 // A copy of the files while the store has them open is what a crash of the process leaves.
 TEST_F(SqliteJobStoreTest, WhatWasAnsweredSurvivesACrash) {
   ASSERT_OK_AND_ASSIGN(const auto store, Open(folder_.path()));
-  ASSERT_OK_AND_ASSIGN(const EnqueuedJob done, store->Enqueue(MakeSpec("a"), "a"));
-  ASSERT_OK_AND_ASSIGN(const auto first, store->Claim("worker", "1", kTerm));
-  ASSERT_THAT(store->Finish(first->token, MakeResult(), {}), IsOk());
-  ASSERT_OK_AND_ASSIGN(const EnqueuedJob running, store->Enqueue(MakeSpec("b"), "b"));
-  ASSERT_OK_AND_ASSIGN(const auto second, store->Claim("worker", "1", kTerm));
-  ASSERT_THAT(store->Extend(second->token, kTerm, {LogEvent("line")}), IsOk());
-  ASSERT_OK_AND_ASSIGN(const EnqueuedJob queued, store->Enqueue(MakeSpec("c"), "c"));
+  ASSERT_OK_AND_ASSIGN(const EnqueuedJob done, store->Enqueue({MakeSpec("a"), "a"}));
+  ASSERT_OK_AND_ASSIGN(const auto first, store->Claim({"worker", "1"}, kTerm));
+  ASSERT_THAT(store->Finish(first->token, MakeResult(), {}, 0), IsOk());
+  ASSERT_OK_AND_ASSIGN(const EnqueuedJob running, store->Enqueue({MakeSpec("b"), "b"}));
+  ASSERT_OK_AND_ASSIGN(const auto second, store->Claim({"worker", "1"}, kTerm));
+  ASSERT_THAT(store->Extend(second->token, kTerm, {LogEvent("line")}, 0), IsOk());
+  ASSERT_OK_AND_ASSIGN(const EnqueuedJob queued, store->Enqueue({MakeSpec("c"), "c"}));
 
   const TemporaryFolder copy;
   std::filesystem::copy(folder_.path(), copy.path(), std::filesystem::copy_options::recursive);
@@ -69,21 +69,21 @@ TEST_F(SqliteJobStoreTest, WhatWasAnsweredSurvivesACrash) {
   EXPECT_EQ(reopened->Get(done.job.id())->state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(reopened->Get(running.job.id())->state(), v1::JOB_STATE_RUNNING);
   EXPECT_EQ(reopened->Events(running.job.id(), 0, 10)->back().log().text(), "line");
-  EXPECT_FALSE(reopened->Enqueue(MakeSpec("c"), "c")->created);
-  EXPECT_THAT(reopened->Finish(second->token, MakeResult(), {}), IsOk());
-  EXPECT_THAT(reopened->Finish(first->token, MakeResult(), {}), IsOk());
+  EXPECT_FALSE(reopened->Enqueue({MakeSpec("c"), "c"})->created);
+  EXPECT_THAT(reopened->Finish(second->token, MakeResult(), {}, 0), IsOk());
+  EXPECT_THAT(reopened->Finish(first->token, MakeResult(), {}, 0), IsOk());
 }
 
 TEST_F(SqliteJobStoreTest, RunningLeasesHaveAFullTermAfterARestart) {
   ASSERT_OK_AND_ASSIGN(auto store, Open(folder_.path()));
-  ASSERT_THAT(store->Enqueue(MakeSpec("a"), "a"), IsOk());
-  ASSERT_OK_AND_ASSIGN(const auto lease, store->Claim("worker", "1", kTerm));
+  ASSERT_THAT(store->Enqueue({MakeSpec("a"), "a"}), IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto lease, store->Claim({"worker", "1"}, kTerm));
   store.reset();
   clock_.Advance(absl::Hours(1));
   ASSERT_OK_AND_ASSIGN(store, Open(folder_.path()));
   clock_.Advance(kTerm - absl::Seconds(1));
   EXPECT_THAT(store->ExpireLeases(), IsOkAndHolds(::testing::IsEmpty()));
-  EXPECT_THAT(store->Extend(lease->token, kTerm, {}), IsOk());
+  EXPECT_THAT(store->Extend(lease->token, kTerm, {}, 0), IsOk());
   clock_.Advance(kTerm);
   EXPECT_THAT(store->ExpireLeases(), IsOkAndHolds(::testing::SizeIs(1)));
 }
@@ -105,12 +105,12 @@ struct Life {
 };
 
 absl::Status Live(JobStore& store, Life& life) {
-  ASSIGN_OR_RETURN(const EnqueuedJob enqueued, store.Enqueue(MakeSpec("a"), "a"));
+  ASSIGN_OR_RETURN(const EnqueuedJob enqueued, store.Enqueue({MakeSpec("a"), "a"}));
   life.id = enqueued.job.id();
-  ASSIGN_OR_RETURN(const std::optional<JobLease> lease, store.Claim("worker", "1", kTerm));
+  ASSIGN_OR_RETURN(const std::optional<JobLease> lease, store.Claim({"worker", "1"}, kTerm));
   if (lease.has_value()) life.token = lease->token;
-  RETURN_IF_ERROR(store.Extend(life.token, kTerm, {LogEvent("line"), ProgressEvent(0.5)}).status());
-  RETURN_IF_ERROR(store.Finish(life.token, MakeResult(), {LogEvent("last")}).status());
+  RETURN_IF_ERROR(store.Extend(life.token, kTerm, {LogEvent("line"), ProgressEvent(0.5)}, 0).status());
+  RETURN_IF_ERROR(store.Finish(life.token, MakeResult(), {LogEvent("last")}, 0).status());
   life.finished = true;
   return absl::OkStatus();
 }
@@ -138,10 +138,11 @@ TEST_F(SqliteJobStoreTest, WhicheverWriteFailsWhatWasAnsweredHoldsAndTheRestCanB
     // What failed may have happened all the same, as when an answer is lost. The worker that has its lease says again
     // that it finished; a lease that nobody heard of runs out.
     if (!life.token.empty()) {
-      ASSERT_THAT(store->Finish(life.token, MakeResult(), {}), IsOk());
+      ASSERT_THAT(store->Finish(life.token, MakeResult(), {}, 0), IsOk());
     } else {
       clock_.Advance(kTerm);
       ASSERT_THAT(store->ExpireLeases(), IsOk());
+      clock_.Advance(absl::Seconds(1));  // A job that lost its worker rests.
       ASSERT_THAT(Live(*store, life), IsOk());
     }
     ASSERT_OK_AND_ASSIGN(const std::vector<v1::JobEvent> events, store->Events(life.id, 0, 100));

@@ -1,0 +1,1 @@
+SELECT queued, running FROM shares WHERE user = :user;

@@ -1,0 +1,1 @@
+DELETE FROM finished_leases WHERE job = :number;

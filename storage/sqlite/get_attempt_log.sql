@@ -1,0 +1,1 @@
+SELECT attempt_log FROM jobs WHERE number = :number;

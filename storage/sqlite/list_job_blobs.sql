@@ -1,0 +1,1 @@
+SELECT id, spec, result FROM jobs ORDER BY number;

@@ -1,0 +1,1 @@
+SELECT capabilities FROM workers WHERE seen_at >= :since AND drained = 0;

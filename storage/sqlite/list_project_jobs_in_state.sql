@@ -1,0 +1,3 @@
+SELECT * FROM job_rows
+WHERE project = :project AND state = :state AND number < :before AND (:user IS NULL OR user = :user)
+ORDER BY number DESC LIMIT :limit;

@@ -1,0 +1,1 @@
+UPDATE jobs SET attempt_log = :attempt_log WHERE number = :number;

@@ -1,0 +1,1 @@
+UPDATE jobs SET events_taken = :events_taken WHERE number = :number;

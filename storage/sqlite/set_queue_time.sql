@@ -1,0 +1,1 @@
+UPDATE queue_clock SET now = :queue_now;

@@ -1,0 +1,1 @@
+UPDATE jobs SET told_waiting = 1 WHERE number = :number RETURNING id;

@@ -1,0 +1,1 @@
+UPDATE needs SET waiting_reason = :reason WHERE number = :number;

@@ -1,0 +1,1 @@
+UPDATE workers SET drained = :drained WHERE name = :name RETURNING name;
