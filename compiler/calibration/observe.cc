@@ -30,9 +30,6 @@ onnx::ModelProto WithOutputs(const onnx::ModelProto& model, const std::vector<st
 // Values of a tensor that are counted for each sample, about.
 constexpr size_t kCountedValues = size_t{1} << 16;
 
-// So many samples tell the distribution of a channel well; its extremes and sums are those of all.
-constexpr int64_t kCountedSamples = 32;
-
 // What the threads share besides the executor.
 struct Shared {
   explicit Shared(size_t num_samples) : end(num_samples) {}
@@ -161,7 +158,7 @@ absl::StatusOr<std::vector<TensorStatistics>> Observe(const onnx::ModelProto& mo
   if (tensors.empty()) return statistics;
   ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(WithOutputs(model, NamesOf(tensors)), {}));
 
-  const int64_t turns = std::max<int64_t>(1, static_cast<int64_t>(num_samples) / kCountedSamples);
+  const int64_t turns = std::max<int64_t>(1, static_cast<int64_t>(num_samples) / options.counted_samples);
   InOrder in_order(statistics);
   std::vector<std::vector<TensorStatistics>> partial(NumThreads(num_samples, options),
                                                      std::vector<TensorStatistics>(tensors.size()));

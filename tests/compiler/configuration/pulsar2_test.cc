@@ -109,6 +109,7 @@ quantization {
   cross_layer_equalization: true
   weight_rounding: WEIGHT_ROUNDING_OUTPUT_ERROR_SHALLOW
   bias_correction: BIAS_CORRECTION_ANALYTIC
+  evaluated_samples: 16
 }
 )");
   EXPECT_THAT(translation.warnings, IsEmpty());
