@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kColumnsPerNumber = 4;
 constexpr int64_t kFewestColumns = 256;
 constexpr int64_t kMostColumns = 4096;
-constexpr int64_t kLargestBytes = int64_t{96} << 20;
+constexpr int64_t kLargestBytes = int64_t{72} << 20;
 // Another place in each sample, so that columns do not all come from the same ones.
 constexpr int64_t kStride = 7919;
 
@@ -145,6 +145,7 @@ absl::StatusOr<std::vector<LayerInputs>> CollectLayerInputs(const onnx::ModelPro
   std::unordered_map<std::string, std::vector<size_t>> readers;
   std::vector<std::string> tensors;
   double bytes = 0;
+  double bytes_of_columns = 0;
   for (size_t i = 0; i < collected.size(); ++i) {
     const LinearNode& linear = plan.linear_nodes[i];
     const auto group = static_cast<size_t>(linear.input_group);
@@ -162,17 +163,22 @@ absl::StatusOr<std::vector<LayerInputs>> CollectLayerInputs(const onnx::ModelPro
       layer.factors = factors->second;
     }
     bytes += static_cast<double>(ColumnsFor(layer) * window->size());
+    bytes_of_columns += static_cast<double>(window->size());
     if (readers[input].empty()) tensors.push_back(input);
     readers[input].push_back(i);
   }
+  // At least one column of each sample is kept, so there cannot be any number of them.
+  const auto most = static_cast<size_t>(static_cast<double>(kLargestBytes) / std::max(bytes_of_columns, 1.0));
+  const size_t used = std::clamp<size_t>(most, 1, std::max<size_t>(num_samples, 1));
   const double share = std::min(1.0, static_cast<double>(kLargestBytes) / std::max(bytes, 1.0));
   for (Layer& layer : collected) {
     if (layer.inputs.depth == 0) continue;
-    const double wanted = std::ceil(static_cast<double>(ColumnsFor(layer)) * share / static_cast<double>(num_samples));
+    const double wanted = std::ceil(static_cast<double>(ColumnsFor(layer)) * share / static_cast<double>(used));
     layer.columns_of_sample = std::clamp<int64_t>(static_cast<int64_t>(wanted), 1, layer.window.positions());
-    layer.inputs.numbers.resize(num_samples * static_cast<size_t>(layer.columns_of_sample * layer.window.size()));
+    layer.inputs.numbers.resize(used * static_cast<size_t>(layer.columns_of_sample * layer.window.size()));
   }
-  RETURN_IF_ERROR(VisitTensors(model, tensors, num_samples, load, options,
+  const auto load_used = [&](size_t sample) { return load(sample * num_samples / used); };
+  RETURN_IF_ERROR(VisitTensors(model, tensors, used, load_used, options,
                                [&](size_t sample, size_t tensor, const TensorView& value) {
                                  for (const size_t reader : readers.at(tensors[tensor])) {
                                    collected[reader].Collect(value.values<float>(), sample);

@@ -31,7 +31,7 @@ struct LayerInputs {
 // Runs `model`, the float network as it was observed, and quantizes the inputs of its linear layers by the scales of
 // `quantization` after multiplying them by `layers.factors`. A layer deeper than `deepest`, or one that has no columns
 // of this kind (ConvTranspose, 16-bit inputs, three-dimensional convolutions, stacks of matrices, unknown shapes) has
-// none. Takes at most about 100 MB, whatever the number of samples.
+// none. Takes at most about 75 MB, whatever the number of samples.
 //
 // Returns one for each of the plan's linear nodes, the same whatever the number of threads. Errors: as Observe.
 absl::StatusOr<std::vector<LayerInputs>> CollectLayerInputs(const onnx::ModelProto& model, Graph& graph,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
+#include <utility>
 
 #include "compiler/ir/tensor_proto.h"
 
@@ -120,12 +122,21 @@ namespace {
 
 // Whether all that reads the tensor moves its values to outputs of the graph.
 bool OnlyReachesOutputs(Graph& graph, const std::string& tensor) {
-  const std::vector<onnx::NodeProto*> readers = graph.Consumers(tensor);
-  if (readers.empty()) return graph.IsGraphOutput(tensor);
-  return std::all_of(readers.begin(), readers.end(), [&](const onnx::NodeProto* reader) {
-    const OperatorRule* rule = FindOperatorRule(*reader);
-    return rule != nullptr && rule->role == OperatorRole::kPassThrough && OnlyReachesOutputs(graph, reader->output(0));
-  });
+  std::vector<std::string> pending = {tensor};
+  std::unordered_set<std::string> seen;
+  while (!pending.empty()) {
+    const std::string next = std::move(pending.back());
+    pending.pop_back();
+    if (!seen.insert(next).second) continue;
+    const std::vector<onnx::NodeProto*> readers = graph.Consumers(next);
+    if (readers.empty() && !graph.IsGraphOutput(next)) return false;
+    for (const onnx::NodeProto* reader : readers) {
+      const OperatorRule* rule = FindOperatorRule(*reader);
+      if (rule == nullptr || rule->role != OperatorRole::kPassThrough) return false;
+      pending.insert(pending.end(), reader->output().begin(), reader->output().end());
+    }
+  }
+  return true;
 }
 
 }  // namespace

@@ -201,7 +201,7 @@ absl::StatusOr<Quantization> QuantizeToNearest(Graph& graph, const QuantizationP
 }
 
 absl::Status RoundLayersToOutput(const QuantizationPlan& plan, const FloatLayers& layers,
-                                 std::vector<LayerInputs> inputs, int threads,
+                                 std::vector<LayerInputs> inputs, bool corrects_bias, int threads,
                                  const std::function<absl::Status(size_t done)>& on_progress,
                                  Quantization& quantization) {
   // The longest work first, so that no thread is left with it at the end.
@@ -215,7 +215,7 @@ absl::Status RoundLayersToOutput(const QuantizationPlan& plan, const FloatLayers
   const auto work = [&] {
     for (size_t turn = next++; turn < order.size(); turn = next++) {
       const size_t i = order[turn];
-      const bool has_bias = plan.linear_nodes[i].node->op_type() != "MatMul";
+      const bool has_bias = corrects_bias && plan.linear_nodes[i].node->op_type() != "MatMul";
       LinearQuantization& layer = quantization.linear[i];
       if (inputs[i].columns() > 0) {
         layer.bias = layers.weights[i].bias;

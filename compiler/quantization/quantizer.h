@@ -43,9 +43,10 @@ absl::StatusOr<Quantization> QuantizeToNearest(Graph& graph, const QuantizationP
                                                const v1::BuildConfiguration& configuration);
 
 // Rounds the weights of all layers that have inputs anew, by their outputs (see round_weights.h), several layers at
-// once on as many threads. `on_progress` is told how many of all are done; an error ends it and is returned.
+// once on as many threads. Biases are corrected if `corrects_bias`. `on_progress` is told how many of all are done; an
+// error ends it and is returned.
 absl::Status RoundLayersToOutput(const QuantizationPlan& plan, const FloatLayers& layers,
-                                 std::vector<LayerInputs> inputs, int threads,
+                                 std::vector<LayerInputs> inputs, bool corrects_bias, int threads,
                                  const std::function<absl::Status(size_t done)>& on_progress,
                                  Quantization& quantization);
 
