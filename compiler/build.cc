@@ -1,5 +1,6 @@
 #include "compiler/build.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -16,6 +18,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "compiler/algorithm_gains.h"
 #include "compiler/backend/attach_preprocessing.h"
 #include "compiler/backend/joint_file.h"
 #include "compiler/calibration/data_set.h"
@@ -52,18 +55,16 @@
 namespace joinery::compiler {
 namespace {
 
-// Enough to see a loss of precision, few enough to cost less than calibration itself.
-constexpr size_t kEvaluationSamples = 16;
 // How much of the way from the asked cosine to 1 a fallback aims at, because other samples may be further off; the
 // fewer samples, the more.
 constexpr double kFallbackMargin = 0.1;
 constexpr double kFallbackMarginOfSample = 3;
+constexpr int64_t kCountedSamplesOfFast = 12;
 // Where only layers are rounded together whose outputs read at most so many numbers, so many samples tell enough.
 constexpr int64_t kShallowDepth = 32;
 constexpr size_t kShallowSamples = 32;
 // The first that has QuantizeLinear with 16 bits.
 constexpr int kOpsetOf16Bits = 21;
-constexpr size_t kAnalysisSamples = 4;
 
 absl::Status Reason(const absl::Status& status, v1::FailureReason reason) { return WithReason(status, reason); }
 
@@ -108,8 +109,12 @@ class Builder {
     time->set_stage(name);
     time->set_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     ReportFraction(1);
+    ReturnFreedMemory();
     return absl::OkStatus();
   }
+
+  // The next peak comes on top of what the allocator holds back.
+  static void ReturnFreedMemory() { malloc_trim(0); }
 
   void ReportFraction(double fraction) {
     progress_.set_fraction(fraction);
@@ -273,27 +278,42 @@ class Builder {
       classes_ = FindChannelClasses(*graph_, plan_, layers_.weights);
     }
     std::vector<ObservedTensor> tensors = TensorsToObserve(*graph_, plan_, classes_, MaySearch());
-    if (manifest().configuration().quantization().smooth_quant_strength() > 0 && imported_.empty()) {
+    const v1::Quantization& asked = manifest().configuration().quantization();
+    if (asked.smooth_quant_strength() > 0 && imported_.empty()) {
       normalized_ = FindNormalizedTensors(*graph_, plan_, layers_.weights);
       ObserveByChannel(*graph_, normalized_, tensors);
     }
+    const size_t samples = AtMost(asked.observed_samples());
     ObserveOptions options;
     options.threads = arguments_.threads;
-    options.on_progress = [this](size_t done) {
-      ReportFraction(static_cast<double>(done) / static_cast<double>(source_->size()));
+    if (asked.preset() == v1::PRESET_FAST) options.counted_samples = kCountedSamplesOfFast;
+    options.on_progress = [&](size_t done) {
+      ReportFraction(static_cast<double>(done) / static_cast<double>(samples));
       return absl::OkStatus();
     };
     ASSIGN_OR_RETURN(std::vector<TensorStatistics> statistics,
-                     Observe(
-                         graph_->model(), tensors, source_->size(),
-                         [this](size_t sample) { return source_->Load(sample); }, options));
-    Info(absl::StrFormat("%d samples observed in %d tensors", source_->size(), tensors.size()));
+                     Observe(graph_->model(), tensors, samples, LoadSpread(samples), options));
+    Info(absl::StrFormat("%d of %d samples observed in %d tensors", samples, source_->size(), tensors.size()));
     for (const std::string& note : source_->Notes()) Info(note);
     for (size_t i = 0; i < tensors.size(); ++i) {
       RETURN_IF_ERROR(CheckFinite(tensors[i].name, statistics[i]));
       statistics_.emplace(tensors[i].name, std::move(statistics[i]));
     }
     return absl::OkStatus();
+  }
+
+  // So many samples as `limit` allows, all if it is 0.
+  size_t AtMost(int limit) const {
+    return limit > 0 ? std::min(static_cast<size_t>(limit), source_->size()) : source_->size();
+  }
+
+  size_t EvaluatedSamples() const {
+    return AtMost(report_.manifest().configuration().quantization().evaluated_samples());
+  }
+
+  // Loads `count` samples that lie evenly in the set, which may be sorted.
+  LoadSampleFunction LoadSpread(size_t count) const {
+    return [this, count](size_t sample) { return source_->Load(sample * source_->size() / count); };
   }
 
   // A value that is not finite has no 8-bit form, and would be a wrong number in silence.
@@ -307,6 +327,7 @@ class Builder {
 
   absl::Status Quantize() {
     float_model_ = graph_->model();
+    RETURN_IF_ERROR(StartGains());
     layers_.factors = Equalize(classes_, statistics_, layers_.weights);
     if (!classes_.empty()) Info(absl::StrFormat("equalized the channels of %d tensors", layers_.factors.size()));
     const double strength = manifest().configuration().quantization().smooth_quant_strength();
@@ -316,17 +337,26 @@ class Builder {
     }
     ASSIGN_OR_RETURN(Quantization quantization,
                      QuantizeToNearest(*graph_, plan_, layers_, statistics_, manifest().configuration()));
-    if (manifest().configuration().quantization().weight_rounding() != v1::WEIGHT_ROUNDING_NEAREST) {
-      RETURN_IF_ERROR(RoundByOutput(quantization));
-    }
     if (!layers_.factors.empty()) WriteWeights(plan_, layers_, *graph_);
     rewritten_model_ = graph_->model();
+    RETURN_IF_ERROR(MeasureRewriting());
+    const v1::BiasCorrection correction = manifest().configuration().quantization().bias_correction();
+    if (correction != v1::BIAS_CORRECTION_OFF) RETURN_IF_ERROR(MeasureGain("bias correction", quantization));
+    // Imported weights are rounded already.
+    if (imported_.empty() &&
+        manifest().configuration().quantization().weight_rounding() != v1::WEIGHT_ROUNDING_NEAREST) {
+      RETURN_IF_ERROR(RoundByOutput(quantization));
+      RETURN_IF_ERROR(MeasureGain("rounding by the layer's output", quantization));
+    }
     if (!imported_.empty()) {
       std::vector<std::string> notes;
       RETURN_IF_ERROR(TakeImported(imported_, plan_, *graph_, quantization, notes));
       for (const std::string& note : notes) Warn(note);
     } else {
       RETURN_IF_ERROR(CorrectBiases(quantization));
+      if (correction == v1::BIAS_CORRECTION_SEQUENTIAL) {
+        RETURN_IF_ERROR(MeasureGain("bias correction layer by layer", quantization));
+      }
       RETURN_IF_ERROR(RefineRanges(quantization));
     }
     if (MaySearch()) return QuantizeMixed(std::move(quantization));
@@ -334,6 +364,73 @@ class Builder {
     NoteRanges(quantization);
     RETURN_IF_ERROR(ApplyQuantization(*graph_, plan_, quantization));
     return RemoveIdentityPreprocessing(*graph_).status();
+  }
+
+  // What the algorithms gain takes several runs of the network to tell, for those who have the time.
+  absl::Status StartGains() {
+    const v1::BuildConfiguration& configuration = manifest().configuration();
+    const bool has_time =
+        configuration.quantization().preset() == v1::PRESET_ACCURATE || arguments_.measure_contributions;
+    if (!has_time || !imported_.empty()) return absl::OkStatus();
+    const size_t samples = EvaluatedSamples();
+    std::vector<std::vector<Tensor>> feeds;
+    for (size_t sample = 0; sample < samples; ++sample) {
+      ASSIGN_OR_RETURN(feeds.emplace_back(), LoadSpread(samples)(sample));
+    }
+    ASSIGN_OR_RETURN(gains_, AlgorithmGains::Create(float_model_, std::move(feeds), arguments_.threads));
+    v1::BuildConfiguration plain = WithoutBiasCorrection();
+    plain.mutable_calibration()->set_range_method(v1::RANGE_METHOD_MIN_MAX);
+    RETURN_IF_ERROR(MeasurePlain("", plain));
+    if (configuration.calibration().range_method() == v1::RANGE_METHOD_MIN_MAX) return absl::OkStatus();
+    return MeasurePlain("choice of ranges", WithoutBiasCorrection());
+  }
+
+  v1::BuildConfiguration WithoutBiasCorrection() {
+    v1::BuildConfiguration changed = manifest().configuration();
+    changed.mutable_quantization()->set_bias_correction(v1::BIAS_CORRECTION_OFF);
+    return changed;
+  }
+
+  // The network with its own weights, rounded to nearest.
+  absl::Status MeasurePlain(const std::string& algorithm, const v1::BuildConfiguration& configuration) {
+    const FloatLayers layers{layers_.weights, {}};
+    ASSIGN_OR_RETURN(Quantization quantization, QuantizeToNearest(*graph_, plan_, layers, statistics_, configuration));
+    return gains_->Add(algorithm,
+                       Describe(float_model_, layers.factors, std::move(quantization.linear), configuration));
+  }
+
+  absl::Status MeasureRewriting() {
+    if (!gains_.has_value() || layers_.factors.empty()) return absl::OkStatus();
+    const v1::BuildConfiguration configuration = WithoutBiasCorrection();
+    ASSIGN_OR_RETURN(Quantization quantization, QuantizeToNearest(*graph_, plan_, layers_, statistics_, configuration));
+    const bool is_smoothed = configuration.quantization().smooth_quant_strength() > 0;
+    return gains_->Add(is_smoothed ? "equalization and smoothing" : "cross-layer equalization",
+                       Describe(rewritten_model_, layers_.factors, std::move(quantization.linear), configuration));
+  }
+
+  absl::Status MeasureGain(const std::string& algorithm, const Quantization& quantization) {
+    if (!gains_.has_value()) return absl::OkStatus();
+    Quantizable network = Describe(rewritten_model_, layers_.factors, quantization.linear, manifest().configuration());
+    KeepScales(quantization, network);
+    return gains_->Add(algorithm, network);
+  }
+
+  // Those of 8 bits, rather than choosing them again.
+  void KeepScales(const Quantization& quantization, Quantizable& network) const {
+    for (size_t i = 0; i < plan_.groups.size(); ++i) {
+      const ActivationGroup& group = plan_.groups[i];
+      if (group.bits == 8) network.refined.emplace(group.tensors.front(), quantization.activations[i]);
+    }
+  }
+
+  Quantizable Describe(const onnx::ModelProto& model, const ChannelFactors& factors,
+                       std::vector<LinearQuantization> linear, const v1::BuildConfiguration& configuration) const {
+    Quantizable network{model, {}, statistics_, factors, {}, configuration};
+    for (const onnx::NodeProto* node : preprocessing_) network.left_out.push_back(node->output(0));
+    for (size_t i = 0; i < plan_.linear_nodes.size(); ++i) {
+      network.linear.emplace(plan_.linear_nodes[i].node->output(0), std::move(linear[i]));
+    }
+    return network;
   }
 
   absl::Status CorrectBiases(Quantization& quantization) {
@@ -366,7 +463,7 @@ class Builder {
                          *graph_, plan_, source_->size(), [this](size_t sample) { return source_->Load(sample); },
                          options, quantization));
     Info(absl::StrFormat("refined the scales of %d of %d groups of activations", changed, plan_.groups.size()));
-    return absl::OkStatus();
+    return MeasureGain("scale refinement", quantization);
   }
 
   // Whether layers may be given other formats than configured, until the outputs are as exact as asked for.
@@ -378,17 +475,9 @@ class Builder {
   }
 
   absl::Status QuantizeMixed(Quantization base) {
-    Quantizable network{rewritten_model_, {}, statistics_, layers_.factors, {}, manifest().configuration()};
-    for (const onnx::NodeProto* node : preprocessing_) network.left_out.push_back(node->output(0));
-    for (size_t i = 0; i < plan_.linear_nodes.size(); ++i) {
-      network.linear.emplace(plan_.linear_nodes[i].node->output(0), std::move(base.linear[i]));
-    }
-    if (manifest().configuration().quantization().scale_refinement()) {
-      for (size_t i = 0; i < plan_.groups.size(); ++i) {
-        const ActivationGroup& group = plan_.groups[i];
-        if (group.bits == 8) network.refined.emplace(group.tensors.front(), base.activations[i]);
-      }
-    }
+    Quantizable network =
+        Describe(rewritten_model_, layers_.factors, std::move(base.linear), manifest().configuration());
+    if (manifest().configuration().quantization().scale_refinement()) KeepScales(base, network);
     const v1::Quantization& asked = manifest().configuration().quantization();
     ChosenBits chosen;
     if (asked.target_cosine() > 0 || asked.target_sqnr_db() > 0) {
@@ -396,7 +485,7 @@ class Builder {
       RETURN_IF_ERROR(SearchFormats(network, goal, chosen));
     }
     if (asked.float_fallback_cosine() > 0) {
-      const auto samples = static_cast<double>(std::min(kEvaluationSamples, source_->size()));
+      const auto samples = static_cast<double>(EvaluatedSamples());
       const double margin = std::min(0.5, kFallbackMargin + kFallbackMarginOfSample / samples);
       const double cosine = asked.float_fallback_cosine() + margin * (1 - asked.float_fallback_cosine());
       RETURN_IF_ERROR(SearchFormats(network, {cosine, 0, v1::LAYER_BITS_FLOAT}, chosen));
@@ -414,11 +503,11 @@ class Builder {
 
   // Adds to `chosen` what reaches the goal.
   absl::Status SearchFormats(const Quantizable& network, const PrecisionGoal& goal, ChosenBits& chosen) {
-    const size_t samples = std::min(kEvaluationSamples, source_->size());
+    const size_t samples = EvaluatedSamples();
     PrecisionSearchOptions options;
     options.num_samples = samples;
     options.threads = arguments_.threads;
-    options.load = [&](size_t sample) { return source_->Load(sample * source_->size() / samples); };
+    options.load = LoadSpread(samples);
     options.on_progress = [this](double fraction) {
       ReportFraction(fraction);
       return absl::OkStatus();
@@ -452,6 +541,7 @@ class Builder {
 
   absl::Status RoundByOutput(Quantization& quantization) {
     constexpr double kShareOfCollecting = 0.3;
+    ReturnFreedMemory();
     const bool is_shallow =
         manifest().configuration().quantization().weight_rounding() == v1::WEIGHT_ROUNDING_OUTPUT_ERROR_SHALLOW;
     const size_t samples = is_shallow ? std::min(kShallowSamples, source_->size()) : source_->size();
@@ -462,14 +552,13 @@ class Builder {
       return absl::OkStatus();
     };
     ASSIGN_OR_RETURN(std::vector<LayerInputs> inputs,
-                     CollectLayerInputs(
-                         float_model_, *graph_, plan_, layers_, quantization,
-                         is_shallow ? kShallowDepth : std::numeric_limits<int64_t>::max(), samples,
-                         // Spread over the set, which may be sorted.
-                         [&](size_t sample) { return source_->Load(sample * source_->size() / samples); }, options));
+                     CollectLayerInputs(float_model_, *graph_, plan_, layers_, quantization,
+                                        is_shallow ? kShallowDepth : std::numeric_limits<int64_t>::max(), samples,
+                                        LoadSpread(samples), options));
     const auto layers = static_cast<double>(inputs.size());
     return RoundLayersToOutput(
-        plan_, layers_, std::move(inputs), arguments_.threads,
+        plan_, layers_, std::move(inputs),
+        manifest().configuration().quantization().bias_correction() != v1::BIAS_CORRECTION_OFF, arguments_.threads,
         [&](size_t done) {
           ReportFraction(kShareOfCollecting + (1 - kShareOfCollecting) * static_cast<double>(done) / layers);
           return absl::OkStatus();
@@ -512,13 +601,14 @@ class Builder {
   }
 
   absl::Status CompareOutputs() {
-    const size_t samples = std::min(kEvaluationSamples, source_->size());
+    const size_t samples = EvaluatedSamples();
     const ExecutorOptions options{.threads = arguments_.threads};
     ASSIGN_OR_RETURN(const std::unique_ptr<Executor> reference, LoadOnnxRuntime(float_model_, options));
     ASSIGN_OR_RETURN(const std::unique_ptr<Executor> quantized, LoadOnnxRuntime(graph_->model(), options));
+    const LoadSampleFunction load = LoadSpread(samples);
     ModelComparison comparison(*reference, *quantized);
     for (size_t sample = 0; sample < samples; ++sample) {
-      ASSIGN_OR_RETURN(const std::vector<Tensor> feed, source_->Load(sample));
+      ASSIGN_OR_RETURN(const std::vector<Tensor> feed, load(sample));
       RETURN_IF_ERROR(comparison.Add(feed));
       ReportFraction(static_cast<double>(sample + 1) / static_cast<double>(samples));
     }
@@ -528,13 +618,16 @@ class Builder {
 
   // The artifact is right without it, so a model that defies the analysis is no failure.
   void AnalyzePrecision() {
-    const LayerAnalysisOptions options{.num_samples = std::min(kAnalysisSamples, source_->size()),
+    const LayerAnalysisOptions options{.num_samples = (EvaluatedSamples() + 3) / 4,
                                        .threads = arguments_.threads,
                                        .measure_contributions = arguments_.measure_contributions};
-    const absl::StatusOr<v1::Precision> layers = AnalyzeLayers(
-        rewritten_model_, graph_->model(), [this](size_t sample) { return source_->Load(sample); }, options);
+    const absl::StatusOr<v1::Precision> layers =
+        AnalyzeLayers(rewritten_model_, graph_->model(), LoadSpread(options.num_samples), options);
     if (!layers.ok()) return Warn(absl::StrCat("no precision report by layer: ", layers.status().message()));
     manifest().mutable_precision()->MergeFrom(*layers);
+    if (gains_.has_value()) {
+      for (const v1::AlgorithmGain& gain : gains_->gains()) *manifest().mutable_precision()->add_gains() = gain;
+    }
     for (const v1::TradeOffPoint& point : trade_off_) *manifest().mutable_precision()->add_trade_off() = point;
     AddAdvice(manifest());
   }
@@ -620,6 +713,8 @@ class Builder {
   onnx::ModelProto float_model_;
   // The same with rewritten weights: its tensors are those of the artifact but for rounding.
   onnx::ModelProto rewritten_model_;
+  // If it is measured.
+  std::optional<AlgorithmGains> gains_;
   // Of the last search for formats.
   std::vector<v1::TradeOffPoint> trade_off_;
   std::vector<const onnx::NodeProto*> preprocessing_;

@@ -105,7 +105,10 @@ class Search {
                                     .measure_contributions = true}));
     const std::unordered_map<std::string, double> operations = CountOperations(network_.model);
     std::unordered_map<std::string, std::string> made_by;
-    for (const onnx::NodeProto& node : network_.model.graph().node()) made_by[node.name()] = node.output(0);
+    for (const onnx::NodeProto& node : network_.model.graph().node()) {
+      // As layers are named: a node without a name after what it makes.
+      made_by[node.name().empty() ? node.output(0) : node.name()] = node.output(0);
+    }
     for (const double count : ValuesOf(operations)) all_operations_ += count;
     for (const v1::LayerPrecision& layer : analysis.layers()) {
       if (layer.bits() != 8 || layer.op_type() == "Input") continue;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "compiler/backend/joint_file.h"
@@ -29,6 +30,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::SizeIs;
 
 constexpr char kModel[] = R"(g (float[1,3,4,4] image) => (float[1,2] scores)
@@ -144,6 +146,45 @@ TEST_F(BuildTest, LayersHaveTheBitsThatTheCommandLineSays) {
   }
   EXPECT_THAT(left_float, Contains("Conv_0: left float by configuration"));
   EXPECT_THAT(report.warnings(), Contains(HasSubstr("Gemm.*")));
+}
+
+TEST_F(BuildTest, FastLooksAtPartOfManySamples) {
+  for (int i = 0; i < 60; ++i) Write(absl::StrCat("photos/more", i, ".png"), EncodePng(Gradient(4, 4, 3)));
+  QuantizationOverrides overrides;
+  overrides.preset = "fast";
+  ASSERT_THAT(ApplyOverrides(overrides, arguments_.configuration), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Report report, Build(arguments_, recorder_));
+  EXPECT_THAT(recorder_.log, Contains(HasSubstr("48 of 62 samples observed")));
+  EXPECT_EQ(report.manifest().calibration_set().samples(), 62);
+  EXPECT_EQ(report.manifest().configuration().quantization().observed_samples(), 48);
+  EXPECT_EQ(report.manifest().precision().samples(), 4);
+}
+
+TEST_F(BuildTest, AccurateTellsWhatEachAlgorithmGained) {
+  ASSERT_OK_AND_ASSIGN(const v1::Report balanced, Build(arguments_, recorder_));
+  EXPECT_THAT(balanced.manifest().precision().gains(), SizeIs(0));
+  QuantizationOverrides overrides;
+  overrides.preset = "accurate";
+  ASSERT_THAT(ApplyOverrides(overrides, arguments_.configuration), IsOk());
+  Recorder again;
+  ASSERT_OK_AND_ASSIGN(const v1::Report report, Build(arguments_, again));
+  const auto& gains = report.manifest().precision().gains();
+  std::vector<std::string> names;
+  for (int i = 0; i < gains.size(); ++i) {
+    names.push_back(gains[i].name());
+    if (i == 0) continue;
+    EXPECT_EQ(gains[i].before(), gains[i - 1].after()) << names.back();
+  }
+  EXPECT_THAT(names, IsSupersetOf({"choice of ranges", "bias correction", "rounding by the layer's output"}));
+}
+
+TEST_F(BuildTest, AnUnreachableTargetIsToldWithTheCurve) {
+  QuantizationOverrides overrides;
+  overrides.target_sqnr_db = 100;
+  ASSERT_THAT(ApplyOverrides(overrides, arguments_.configuration), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Report report, Build(arguments_, recorder_));
+  EXPECT_THAT(report.warnings(), Contains(AllOf(HasSubstr("SQNR 100.00 dB"), HasSubstr("16 bits"))));
+  EXPECT_GE(report.manifest().precision().trade_off_size(), 2);
 }
 
 TEST_F(BuildTest, EveryNodeSaysWhichPartRunsIt) {
