@@ -17,6 +17,7 @@ class Cluster:
         self.data = programs.folder / "data"
         self.address = "127.0.0.1:0"
         self.lost_workers = set()  # Names of those that were killed or frozen.
+        self.server_kill_times = []  # Of the wall clock.
         self._programs, self._compiler, self._lease_term = programs, compiler, lease_term
         self._server, self._workers, self._started = None, [None] * workers, 0
 
@@ -50,6 +51,7 @@ class Cluster:
 
     def kill_server(self):
         assert self._server.is_running(), f"the server ended by itself\n{self._server.transcript()}"
+        self.server_kill_times.append(time.time())
         self._server.kill()
 
     def kill_worker(self, slot):

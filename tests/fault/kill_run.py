@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Kills server and workers at random while clients upload and submit, and checks that nothing was lost.
 
-    kill_run.py [--kills N] [--seed N] [--workers N] [--clients N] [--compiler PATH] [--keep]
+    kill_run.py [--kills N] [--seed N] [--workers N] [--clients N] [--lease-term SECONDS] [--real-compiler] [--keep]
 
 JOINERY_BIN says where the programs are (default: build/dev/bin). Prints one line of figures a minute and a summary; the
-exit code is 0 only if nothing was found. With --keep the folder stays if something was.
+exit code is 0 only if nothing was found. With --keep the folder stays if something was. The compiler is a stub that is
+done at once, unless the real one is asked for.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 
+import real_work
 import rpc
 import traffic
 import verify
@@ -58,14 +60,14 @@ def storm(cluster, clients, ledger, kills, seed, report):
     return killer
 
 
-def run(programs, kills, seed, workers=4, clients=5, lease_term=1.5, compiler=HONEST_COMPILER, work=None,
-        report=lambda line: None):
-    """Returns (figures, problems). `work(random)` makes what gives a client its inputs."""
+def run(programs, kills, seed, workers=4, clients=5, lease_term=3, real_compiler=False, report=lambda line: None):
+    """Returns (figures, problems)."""
+    make_work = real_work.RealWork(programs).for_client if real_compiler else traffic.StubWork
+    compiler = BIN / "joineryc" if real_compiler else HONEST_COMPILER
     begin = time.monotonic()
     messages = rpc.Messages(programs.folder / "generated")
     cluster, ledger = Cluster(programs, compiler, workers, lease_term), traffic.Ledger()
     cluster.start()
-    make_work = work or traffic.StubWork
     threads = [traffic.Client(cluster, messages, ledger, make_work(random.Random(f"{seed} work {i}")),
                               f"{seed} client {i}") for i in range(clients)]
     for thread in threads:
@@ -92,8 +94,8 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--clients", type=int, default=5)
-    parser.add_argument("--lease-term", type=float, default=1.5)
-    parser.add_argument("--compiler", default=HONEST_COMPILER)
+    parser.add_argument("--lease-term", type=float, default=3)
+    parser.add_argument("--real-compiler", action="store_true")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
@@ -101,7 +103,7 @@ def main():
     programs = Programs(folder)
     try:
         summary, problems = run(programs, options.kills, options.seed, options.workers, options.clients,
-                                options.lease_term, options.compiler,
+                                options.lease_term, options.real_compiler,
                                 report=lambda line: print(json.dumps(line), flush=True))
     finally:
         for process in programs.started():

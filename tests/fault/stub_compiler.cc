@@ -1,6 +1,7 @@
 // Stands in for joineryc where the service is what is broken: takes its command line, is done in as many milliseconds
-// as the configuration says, and makes an artifact that only these inputs can have: the digests of the model, the
-// calibration set and the configuration, one to a line, and then the digest of those lines over and over.
+// as the configuration says after "milliseconds:", and makes an artifact that only these inputs can have: the digests
+// of the model, the calibration set and the configuration, one to a line, and then the digest of those lines over and
+// over.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -17,6 +18,7 @@ namespace joinery {
 namespace {
 
 constexpr int kEventsDescriptor = 3;
+constexpr char kMillisecondsKey[] = "milliseconds:";
 constexpr int kParts = 5;
 constexpr int kRepetitions = 2000;
 constexpr int64_t kMaxConfigurationBytes = 1 << 20;
@@ -43,7 +45,9 @@ int Build(std::map<std::string, std::string>& options) {
     std::cerr << std::string(status.message()) << '\n';
     return 10;
   }
-  const int milliseconds = std::atoi(configuration->c_str());
+  const size_t key = configuration->find(kMillisecondsKey);
+  const int milliseconds =
+      key == std::string::npos ? 0 : std::atoi(configuration->c_str() + key + sizeof(kMillisecondsKey) - 1);
   for (int part = 1; part <= kParts; ++part) {
     Tell(absl::StrCat(R"({"progress":{"stage":"part","stageIndex":)", part, R"(,"stageCount":)", kParts,
                       R"(,"fraction":1}})"));

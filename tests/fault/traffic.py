@@ -1,24 +1,17 @@
 """Clients that upload, submit, watch and fetch while everything around them dies, and keep books of what they saw."""
 
 import collections
-import hashlib
 import random
 import threading
-import time
 import traceback
 import uuid
 
 import grpc
 import rpc
+from stub import stub_artifact
 
 Accepted = collections.namedtuple("Accepted", "request_id expected events")
 Work = collections.namedtuple("Work", "model calibration configuration expected")
-
-
-def stub_artifact(model, calibration, configuration):
-    """What the stub compiler makes of these bytes."""
-    head = "".join(hashlib.sha256(part).hexdigest() + "\n" for part in (model, calibration, configuration))
-    return (head + (hashlib.sha256(head.encode()).hexdigest() + "\n") * 2000).encode()
 
 
 class StubWork:
@@ -38,7 +31,7 @@ class StubWork:
 
     def next(self):
         model, calibration = self._blob(), self._blob()
-        configuration = f"{self._chance.randrange(10, 300)} {self._chance.random()}\n".encode()
+        configuration = f"milliseconds: {self._chance.randrange(10, 300)} {self._chance.random()}\n".encode()
         return Work(model, calibration, configuration, stub_artifact(model, calibration, configuration))
 
 
@@ -135,10 +128,16 @@ class Client(threading.Thread):
             self._ledger.add("lost")
             self._follow(self._submit(work), work)
         else:
-            self._ledger.complain(f"job {job_id} ended as {job}")
+            self._ledger.complain(f"job {job_id} ended as {job}; lost were {sorted(self._cluster.lost_workers)}, the server at "
+                                  f"{self._cluster.server_kill_times}")
 
     def _was_killed(self, events):
-        """Whether every worker that had the job was killed."""
-        had = {event.job.worker for event in events
-               if event.HasField("job") and event.job.state == self._messages.jobs.JOB_STATE_RUNNING}
-        return bool(had) and had <= self._cluster.lost_workers
+        """Whether for every attempt the worker was killed, or the server before it could tell the worker of its lease."""
+        running = self._messages.jobs.JOB_STATE_RUNNING
+        states = [event for event in events if event.HasField("job")]
+        attempts = [(event.job.worker, event.time.ToNanoseconds() / 1e9, end.time.ToNanoseconds() / 1e9)
+                    for event, end in zip(states, states[1:]) if event.job.state == running]
+        return bool(attempts) and all(
+            worker in self._cluster.lost_workers
+            or any(begin - 0.5 < time < end for time in self._cluster.server_kill_times)
+            for worker, begin, end in attempts)

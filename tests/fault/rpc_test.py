@@ -1,0 +1,167 @@
+"""B06, F11, F24, F26, F27: calls that no client of ours would make, and what is left of those that were cut short."""
+
+import threading
+import time
+
+import pytest
+from programs import wait_until
+
+try:
+    import grpc
+    import rpc
+except ImportError:
+    grpc = rpc = None
+pytestmark = pytest.mark.skipif(rpc is None, reason="skipped: python3-grpcio is not installed")
+
+CREATE = "/joinery.v1.JobService/CreateJob"
+LARGE = 64 << 20  # Bytes.
+
+
+@pytest.fixture
+def messages(programs):
+    return rpc.Messages(programs.folder / "generated")
+
+
+@pytest.fixture
+def api(service, messages):
+    service.start_server()
+    made = rpc.Api(service.address, messages)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def send(service, api):
+    """Sends bytes as a request; returns code and message of the answer."""
+    with grpc.insecure_channel(service.address, [("grpc.max_metadata_size", 1 << 20)]) as channel:
+        def once(method, data, metadata=()):
+            try:
+                channel.unary_unary(method)(data, timeout=20, metadata=metadata)
+                return grpc.StatusCode.OK, ""
+            except grpc.RpcError as error:
+                return error.code(), error.details()
+        yield once
+
+
+def make_spec(api, messages):
+    jobs = messages.jobs
+    return jobs.JobSpec(build=jobs.BuildSpec(model=api.upload(b"model"), calibration=api.upload(b"samples"),
+                                             configuration="any", model_name="model.onnx"))
+
+
+def check_that_it_works(api, messages):
+    """Whatever came before, the next client is served."""
+    assert api.get(api.create("afterwards", make_spec(api, messages)).id).id
+
+
+BAD_REQUESTS = {
+    "no_message": b"\xff" * 100,
+    "cut_off": b"\x12\x40abc",
+    "deep_groups": b"\x7b" * 5000,
+    "not_utf8": b"\x12\x03a\xff\xfe",
+    "control_characters": b"\x12\x03a\x00\n",
+    "long_id": b"\x12\xc8\x01" + b"a" * 200,
+    "no_spec": b"\x12\x01a",
+}
+
+
+@pytest.mark.parametrize("name", BAD_REQUESTS)
+def test_b06_bad_request_is_refused(api, messages, send, name):
+    code, _ = send(CREATE, BAD_REQUESTS[name])
+    # INTERNAL is what gRPC itself says of bytes that are no message.
+    assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL), code
+    assert api.list_all() == []
+    check_that_it_works(api, messages)
+
+
+def test_b06_message_beyond_the_limit_is_refused_unread(api, messages, send):
+    code, message = send(CREATE, b"\x12" + b"\x80\x80\x80\x02" + b"a" * ((4 << 20) + 1))
+    assert code == grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in message
+    check_that_it_works(api, messages)
+
+
+def test_b06_flood_of_unknown_fields_is_survived(api, messages, send):
+    spec = messages.jobs.CreateJobRequest(request_id="flooded", spec=make_spec(api, messages)).SerializeToString()
+    code, message = send(CREATE, spec + b"\xf8\xff\x0f\x01" * 200_000)
+    assert code in (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT), message
+    check_that_it_works(api, messages)
+
+
+def test_b06_metadata_beyond_the_limit_is_refused(api, messages, send):
+    code, _ = send(CREATE, b"", [("x-large", "a" * 100_000)])
+    assert code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL), code
+    check_that_it_works(api, messages)
+
+
+def test_b06_method_that_does_not_exist(api, messages, send):
+    assert send("/joinery.v1.JobService/DropAllJobs", b"")[0] == grpc.StatusCode.UNIMPLEMENTED
+    check_that_it_works(api, messages)
+
+
+def test_f26_f27_submit_that_is_cut_short_is_there_once_or_not_at_all(service, api, messages):
+    """Given up on after less and less time, and asked for again by the same id."""
+    jobs, spec = messages.jobs, make_spec(api, messages)
+    ids = {}
+    with grpc.insecure_channel(service.address) as channel:
+        create = channel.unary_unary(CREATE, lambda message: message.SerializeToString(), jobs.Job.FromString)
+        for number in range(60):
+            request = jobs.CreateJobRequest(request_id=f"request {number}", spec=spec)
+            cut_short = create.future(request, timeout=20)
+            time.sleep((60 - number) * 0.0002)
+            cut_short.cancel()
+            ids[number] = api.create(request.request_id, spec).id
+            assert api.create(request.request_id, spec).id == ids[number]
+    assert len(set(ids.values())) == 60
+    assert {job.id for job in api.list_all()} == set(ids.values())
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def test_f24_slow_readers_do_not_fill_the_servers_memory(service, api, messages):
+    """Twenty downloads that nobody reads: what is in flight is bounded by flow control, not by the blob."""
+    content = bytes(LARGE)
+    ref = api.upload(content)
+    blobs = messages.blobs
+    before = resident_bytes(service.server.pid)
+    channels = [grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(20)]
+    calls = [channel.unary_stream("/joinery.v1.BlobService/DownloadBlob", lambda message: message.SerializeToString(),
+                                  blobs.DownloadBlobResponse.FromString)(
+                                      blobs.DownloadBlobRequest(digest=ref.digest), timeout=60) for channel in channels]
+    for call in calls:
+        next(call)  # And no more.
+    time.sleep(2)  # Time in which a server without flow control would have read everything.
+    grown = resident_bytes(service.server.pid) - before
+    for call, channel in zip(calls, channels):
+        call.cancel()
+        channel.close()
+    assert grown < 20 * 8 << 20, f"{grown} bytes more for 20 slow readers of {LARGE} bytes"
+    assert api.download(ref) == content
+
+
+def test_f11_many_clients_return_at_once_after_a_restart(service, api, messages):
+    """Two hundred watchers lose the server together; all have found it again within 30 seconds."""
+    job_id = api.create("watched", make_spec(api, messages)).id
+    seen, ended = [0] * 200, []
+    channels = [rpc.Api(service.address, messages) for _ in range(20)]
+
+    def watch(number):
+        for _ in channels[number % len(channels)].events(job_id, seconds=60):
+            seen[number] += 1
+        ended.append(time.monotonic())
+    threads = [threading.Thread(target=watch, args=(number,), daemon=True) for number in range(200)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: all(seen), "all watch")
+    service.server.kill()
+    service.start_server()
+    begin = time.monotonic()
+    assert service.client("jobs", "cancel", job_id).code == 0
+    for thread in threads:
+        thread.join(60)
+    for channel in channels:
+        channel.close()
+    assert len(ended) == 200 and len(set(seen)) == 1, set(seen)
+    assert sorted(ended)[197] - begin < 30
