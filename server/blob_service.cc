@@ -44,14 +44,17 @@ absl::Status DescribeUpload(storage::BlobStore& blobs, BlobAccess& access, const
   return absl::OkStatus();
 }
 
-absl::Status Upload(const UploadContext& upload_context, const access::Caller& caller,
+absl::Status Upload(const UploadContext& upload_context, const access::Caller& caller, Observer& observer,
                     const grpc::ServerContext& context, grpc::ServerReader<v1::UploadBlobRequest>& reader,
                     v1::UploadBlobResponse& response) {
   v1::UploadBlobRequest message;
   if (!reader.Read(&message)) return absl::InvalidArgumentError("an upload must begin with its header");
   ASSIGN_OR_RETURN(BlobUpload upload, BlobUpload::Start(upload_context, caller, message));
   // Once the blob is there, by this upload or another, the rest need not come.
-  while (!upload.done() && reader.Read(&message)) RETURN_IF_ERROR(upload.Take(message));
+  while (!upload.done() && reader.Read(&message)) {
+    observer.BytesReceived(static_cast<int64_t>(message.chunk().data().size()));
+    RETURN_IF_ERROR(upload.Take(message));
+  }
   // Without this a client that goes away would look like one that is done.
   if (!upload.done() && context.IsCancelled()) {
     return absl::CancelledError("the client went away during the upload");
@@ -62,7 +65,7 @@ absl::Status Upload(const UploadContext& upload_context, const access::Caller& c
 
 // Reads from the beginning whatever the offset, for the digest is over all bytes; sends those from the offset on. The
 // last chunk is only sent once the digest is known to be right.
-absl::Status Send(const storage::BlobReader& blob, const v1::DownloadBlobRequest& request,
+absl::Status Send(const storage::BlobReader& blob, const v1::DownloadBlobRequest& request, Observer& observer,
                   grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
   base::Sha256Hasher hasher;
   v1::DownloadBlobResponse response;
@@ -79,13 +82,14 @@ absl::Status Send(const storage::BlobReader& blob, const v1::DownloadBlobRequest
     response.set_data(skipped == 0 ? std::move(bytes) : bytes.substr(static_cast<size_t>(skipped)));
     if (!response.data().empty() || last) {
       if (!writer.Write(response)) return absl::CancelledError("the client went away during the download");
+      observer.BytesSent(static_cast<int64_t>(response.data().size()));
       response.clear_size();
     }
     if (last) return absl::OkStatus();
   }
 }
 
-absl::Status Download(storage::BlobStore& blobs, BlobAccess& access, const access::Caller& caller,
+absl::Status Download(storage::BlobStore& blobs, BlobAccess& access, const access::Caller& caller, Observer& observer,
                       const v1::DownloadBlobRequest& request, grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
   RETURN_IF_ERROR(ValidateDigest("digest", request.digest()));
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::BlobReader> blob, access.Open(caller, request.digest()));
@@ -93,7 +97,7 @@ absl::Status Download(storage::BlobStore& blobs, BlobAccess& access, const acces
     return absl::OutOfRangeError(
         absl::StrCat("offset ", request.offset(), " is not within the blob's ", blob->size(), " bytes"));
   }
-  absl::Status sent = Send(*blob, request, writer);
+  absl::Status sent = Send(*blob, request, observer, writer);
   // Whoever has the right bytes can upload them again once the wrong ones are out of the way.
   if (absl::IsDataLoss(sent)) RETURN_IF_ERROR(blobs.Quarantine(request.digest()));
   return sent;
@@ -126,7 +130,7 @@ grpc::Status BlobService::UploadBlob(grpc::ServerContext* context, grpc::ServerR
   return Handle("UploadBlob", [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
     const UploadContext upload_context = {.blobs = blobs_, .access = access_, .admission = admission_};
-    return Upload(upload_context, caller, *context, *reader, *response);
+    return Upload(upload_context, caller, observer_, *context, *reader, *response);
   });
 }
 
@@ -134,7 +138,7 @@ grpc::Status BlobService::DownloadBlob(grpc::ServerContext* context, const v1::D
                                        grpc::ServerWriter<v1::DownloadBlobResponse>* writer) {
   return Handle("DownloadBlob", [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
-    return Download(blobs_, access_, caller, *request, *writer);
+    return Download(blobs_, access_, caller, observer_, *request, *writer);
   });
 }
 

@@ -1,11 +1,11 @@
 // joineryd: the command line, the stores on disk, and signals.
 #include <grpc/support/log.h>
 #include <pthread.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -21,7 +21,10 @@
 #include "server/server.h"
 #include "storage/local/blob_store.h"
 #include "storage/sqlite/blob_owners.h"
+#include "storage/sqlite/error_log.h"
 #include "storage/sqlite/job_store.h"
+#include "telemetry/log.h"
+#include "telemetry/otlp.h"
 
 namespace joinery::server {
 namespace {
@@ -38,6 +41,8 @@ struct Arguments {
   double lease_term_seconds = 15;
   UploadLimits uploads;
   std::string log_level = "info";
+  std::string log_format = "text";
+  std::string metrics_listen;
 };
 
 void Declare(CLI::App& app, Arguments& arguments) {
@@ -64,16 +69,34 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
+  app.add_option("--log-format", arguments.log_format, "text, or json: one object a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option(
+      "--metrics-listen", arguments.metrics_listen,
+      "HOST:PORT where /metrics, /healthz and /readyz are served, such as 127.0.0.1:7421 (default: nowhere)");
 }
 
-void SetUpLog(const std::string& level) {
-  auto logger = std::make_shared<spdlog::logger>("joineryd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  logger->set_level(spdlog::level::from_str(level));
-  logger->flush_on(spdlog::level::debug);
-  spdlog::set_default_logger(std::move(logger));
+void SetUpLog(const Arguments& arguments) {
+  telemetry::SetUpLog({.name = "joineryd", .level = arguments.log_level, .format = arguments.log_format});
   // What gRPC says of single connections is for those who look for a fault; errors that matter come as a Status.
-  gpr_set_log_function([](gpr_log_func_args* line) { spdlog::debug("grpc: {}", line->message); });
+  gpr_set_log_function(
+      [](gpr_log_func_args* line) { spdlog::debug("grpc message={}", telemetry::LogValue(line->message)); });
+  const absl::Status watched = storage::WatchSqliteErrors([](absl::string_view code, absl::string_view message) {
+    spdlog::warn("sqlite code={} error={}", std::string(code), telemetry::LogValue(message));
+  });
+  if (!watched.ok()) spdlog::warn("{}", std::string(watched.message()));
+}
+
+std::unique_ptr<telemetry::Tracer> MakeTracer(const base::Clock& clock) {
+  const auto environment = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  absl::Status problem;
+  auto tracer = telemetry::TracerFrom(environment, "joineryd", "", clock, &problem);
+  if (!problem.ok()) spdlog::warn("tracing is off error={}", telemetry::LogValue(problem.message()));
+  return tracer;
 }
 
 // Before any thread is started: all of them then leave these signals to the one that waits for them.
@@ -106,6 +129,7 @@ absl::StatusOr<std::unique_ptr<storage::SqliteBlobOwners>> OpenBlobOwners(const 
 
 absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   const base::RealClock clock;
+  const std::unique_ptr<telemetry::Tracer> tracer = MakeTracer(clock);
   const absl::Duration lease_term = absl::Seconds(arguments.lease_term_seconds);
   ASSIGN_OR_RETURN(const base::UniqueFd lock, ClaimDataFolder(arguments.data_folder));
   storage::RealFileSystem file_system;
@@ -115,7 +139,10 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
   ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, *blobs));
   const ServerOptions options = {
-      .listen = arguments.listen, .jobs = {.lease_term = lease_term}, .uploads = arguments.uploads};
+      .listen = arguments.listen,
+      .jobs = {.lease_term = lease_term},
+      .uploads = arguments.uploads,
+      .monitoring = {.listen = arguments.metrics_listen, .tracer = tracer.get(), .readiness = {}}};
   access::LocalAuthenticator authenticator;
   ASSIGN_OR_RETURN(const auto server, Server::Start(options, authenticator, *jobs, *blobs, *owners, clock));
 
@@ -157,7 +184,7 @@ int Main(int argc, char** argv) {
     if (!folder.ok()) return Fail(folder.status(), kUsageError);
     arguments.data_folder = *folder;
   }
-  SetUpLog(arguments.log_level);
+  SetUpLog(arguments);
   const sigset_t stop_signals = BlockStopSignals();
   const absl::Status status = Serve(arguments, stop_signals);
   return status.ok() ? 0 : Fail(status, ExitCodeOf(status));

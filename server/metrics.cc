@@ -36,7 +36,9 @@ prometheus::Histogram& MakeHistogram(prometheus::Registry& registry, const char*
 
 ServerMetrics::ServerMetrics()
     : rpc_(registry_, "joinery_rpc_server"),
-      submitted_(MakeCounter(registry_, "joinery_jobs_submitted_total", "Jobs that were queued for the first time.")),
+      submitted_(MakeCounter(registry_, "joinery_jobs_submitted_total", "Jobs that were created.")),
+      answered_(MakeCounter(registry_, "joinery_jobs_answered_total",
+                            "Jobs that were answered from a finished one, without being run.")),
       finished_(telemetry::CounterFamily(registry_, "joinery_jobs_finished_total",
                                          "Jobs that ended, by state and, of those that failed, reason."),
                 {"state", "reason"}, kMaxStates),
@@ -64,6 +66,11 @@ void ServerMetrics::JobChanged(const v1::Job& job) {
       if (attempt == nullptr) submitted_.Increment();
       break;
     default:
+      // Answered from a finished job: new and final at once.
+      if (!job.answered_from().empty()) {
+        submitted_.Increment();
+        answered_.Increment();
+      }
       finished_
           .With({ShortName(v1::JobState_Name(job.state()), "JOB_STATE_"),
                  job.has_failure() ? ShortName(v1::FailureReason_Name(job.failure().reason()), "FAILURE_REASON_") : ""})

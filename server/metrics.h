@@ -30,6 +30,7 @@ class ServerMetrics : public Observer {
   prometheus::Registry registry_;
   telemetry::RpcMetrics rpc_;
   prometheus::Counter& submitted_;
+  prometheus::Counter& answered_;
   telemetry::BoundedFamily<prometheus::Counter> finished_;
   telemetry::BoundedFamily<prometheus::Counter> attempts_;
   prometheus::Histogram& queue_seconds_;

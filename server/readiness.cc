@@ -101,7 +101,9 @@ void Readiness::TellIfChanged() {
   const absl::MutexLock lock(&tell_mutex_);
   const absl::Status status = Check();
   if (told_ && told_ready_ == status.ok()) return;
-  if (!status.ok()) {
+  if (draining()) {
+    spdlog::info("not ready error={}", telemetry::LogValue(status.message()));
+  } else if (!status.ok()) {
     spdlog::warn("not ready error={}", telemetry::LogValue(status.message()));
   } else if (told_) {
     spdlog::info("ready again");

@@ -8,6 +8,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -48,15 +49,21 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
 }
 
+JobQueueOptions Observed(JobQueueOptions options, Observer& observer) {
+  options.observer = &observer;
+  return options;
+}
+
 }  // namespace
 
 Server::Server(const ServerOptions& options, access::Authenticator& authenticator, storage::JobStore& jobs,
                storage::BlobStore& blobs, storage::BlobOwners& owners, const base::Clock& clock)
     : authenticator_(authenticator),
+      monitoring_(options.monitoring, clock),
       blob_access_(blobs, owners),
       upload_admission_(blobs, owners, options.uploads),
-      queue_(jobs, blobs, options.jobs),
-      blob_service_(authenticator, blobs, blob_access_, upload_admission_),
+      queue_(jobs, blobs, Observed(options.jobs, monitoring_)),
+      blob_service_(authenticator, blobs, blob_access_, upload_admission_, monitoring_),
       job_service_(authenticator, queue_),
       worker_service_(authenticator, queue_),
       server_service_(authenticator, queue_, blobs, clock, options.uploads.max_blob_bytes) {}
@@ -67,6 +74,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
                                                       const base::Clock& clock) {
   auto server = std::unique_ptr<Server>(new Server(options, authenticator, jobs, blobs, owners, clock));
   RETURN_IF_ERROR(server->Listen(options));
+  RETURN_IF_ERROR(server->monitoring_.Start(server->queue_, jobs, blobs,
+                                            [raw = server.get()](bool is_ready) { raw->SetServing(is_ready); }));
   server->lease_thread_ = std::thread([raw = server.get()] { raw->ExpireLeasesUntilStopped(); });
   return server;
 }
@@ -85,6 +94,9 @@ absl::Status Server::Listen(const ServerOptions& options) {
   builder.RegisterService(&job_service_);
   builder.RegisterService(&worker_service_);
   builder.RegisterService(&server_service_);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(monitoring_.MakeInterceptor());
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   if (options.administration != nullptr) {
     admin_service_ = std::make_unique<AdminService>(authenticator_, *options.administration);
     builder.RegisterService(admin_service_.get());
@@ -93,6 +105,10 @@ absl::Status Server::Listen(const ServerOptions& options) {
   if (grpc_server_ == nullptr) return absl::InternalError("gRPC's server does not start");
   gate_->Open(std::move(acceptor));
   return absl::OkStatus();
+}
+
+void Server::SetServing(bool serving) {
+  if (auto* health = grpc_server_->GetHealthCheckService()) health->SetServingStatus(serving);
 }
 
 void Server::ExpireLeasesUntilStopped() {
@@ -114,6 +130,8 @@ void Server::Shutdown(absl::Duration grace) {
     if (stopped_) return;
     stopped_ = true;
   }
+  // First of all: nobody sends new work to a server that is about to take none.
+  monitoring_.BeginDrain();
   if (grpc_server_ != nullptr) {
     if (auto* health = grpc_server_->GetHealthCheckService()) health->Shutdown();
     gate_->Close();
@@ -122,6 +140,7 @@ void Server::Shutdown(absl::Duration grace) {
     grpc_server_->Wait();
   }
   if (lease_thread_.joinable()) lease_thread_.join();
+  monitoring_.Stop();
 }
 
 Server::~Server() { Shutdown(absl::ZeroDuration()); }

@@ -23,6 +23,7 @@
 #include "server/blob_service.h"
 #include "server/job_queue.h"
 #include "server/job_service.h"
+#include "server/monitoring.h"
 #include "server/server_service.h"
 #include "server/upload_admission.h"
 #include "server/worker_service.h"
@@ -41,7 +42,8 @@ struct ServerOptions {
   // Must outlive the server; null: there is no AdminService.
   access::Administration* administration = nullptr;
   JobQueueOptions jobs = {};
-  UploadLimits uploads;
+  UploadLimits uploads = {};
+  MonitoringOptions monitoring = {};
 };
 
 // Serves from Start until destroyed.
@@ -57,6 +59,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const { return port_; }
+  // Of what monitoring asks; 0 if nothing listens for it.
+  int monitoring_port() const { return monitoring_.port(); }
 
   BlobAccess& blob_access() { return blob_access_; }
 
@@ -71,7 +75,11 @@ class Server {
   absl::Status Listen(const ServerOptions& options);
   void ExpireLeasesUntilStopped();
 
+  // Told to clients and monitoring: whether the server can work.
+  void SetServing(bool serving);
+
   access::Authenticator& authenticator_;
+  Monitoring monitoring_;
   BlobAccess blob_access_;
   UploadAdmission upload_admission_;
   JobQueue queue_;

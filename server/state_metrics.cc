@@ -35,7 +35,7 @@ void AddCounter(std::vector<MetricFamily>& families, const char* name, const cha
 
 void AddSqliteErrors(std::vector<MetricFamily>& families) {
   MetricFamily family = {
-      "joinery_sqlite_errors_total", "What SQLite reported as errors, by its result code.", MetricType::Counter, {}};
+      "joinery_sqlite_errors_total", "Calls of SQLite that failed, by its result code.", MetricType::Counter, {}};
   for (const auto& [code, count] : storage::SqliteErrorCounts()) {
     family.metric.push_back(MakeMetric(MetricType::Counter, static_cast<double>(count), {{"code", code}}));
   }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "storage/sqlite/error_log.h"
 
 namespace joinery::storage {
 namespace {
@@ -35,6 +36,7 @@ absl::StatusCode CodeOf(int sqlite_code) {
 }
 
 absl::Status ErrorOf(sqlite3* database, int code) {
+  CountSqliteError(code);
   const char* file = sqlite3_db_filename(database, "main");
   return {CodeOf(code), absl::StrCat(file == nullptr ? "database" : file, ": ", sqlite3_errmsg(database),
                                      " (SQLite code ", code, ")")};

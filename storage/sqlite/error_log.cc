@@ -43,17 +43,23 @@ bool IsOrdinary(int code) {
          code == SQLITE_OK;
 }
 
-void Report(void* /*context*/, int extended_code, const char* message) {
-  const int code = extended_code & 0xff;
-  if (IsOrdinary(code)) return;
+// Of an extended code, too.
+size_t IndexOf(int code) {
   size_t index = 0;
-  while (index + 1 < kCodes.size() && kCodes[index].code != code) ++index;
-  ErrorLog& log = TheErrorLog();
-  log.counts[index].fetch_add(1, std::memory_order_relaxed);
-  if (log.sink) log.sink(kCodes[index].name, message);
+  while (index + 1 < kCodes.size() && kCodes[index].code != (code & 0xff)) ++index;
+  return index;
+}
+
+void Report(void* /*context*/, int code, const char* message) {
+  const ErrorLog& log = TheErrorLog();
+  if (!IsOrdinary(code & 0xff) && log.sink) log.sink(kCodes[IndexOf(code)].name, message);
 }
 
 }  // namespace
+
+void CountSqliteError(int code) {
+  if (!IsOrdinary(code & 0xff)) TheErrorLog().counts[IndexOf(code)].fetch_add(1, std::memory_order_relaxed);
+}
 
 absl::Status WatchSqliteErrors(SqliteErrorSink sink) {
   TheErrorLog().sink = std::move(sink);

@@ -1,4 +1,4 @@
-// What SQLite itself reports: errors of the disk, of full disks, of damage, each with its place.
+// Errors of SQLite: how many of which, and its own log, which tells of the place.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,19 @@
 
 namespace joinery::storage {
 
-// Told of each report: SQLite's name of the result code, such as "IOERR", and what it says. Thread-safe; must not call
-// SQLite.
+// Told of each line of SQLite's log that is about an error: SQLite's name of the result code, such as "IOERR", and what
+// it says. Thread-safe; must not call SQLite.
 using SqliteErrorSink = std::function<void(absl::string_view code, absl::string_view message)>;
 
-// Begins to count, and to tell `sink`, which may be empty; for the whole process, once, before the first database is
-// opened. Errors: kFailedPrecondition it is too late.
+// Begins to tell `sink`; for the whole process, once, before the first database is opened.
+// Errors: kFailedPrecondition it is too late.
 absl::Status WatchSqliteErrors(SqliteErrorSink sink);
 
-// How often which was reported; all codes that count are there. Notices, changed schemas and violated constraints,
-// which are a statement's ordinary answers, do not count.
+// For Database: a call ended with this result code. Violated constraints, which are a statement's ordinary answers, do
+// not count. Thread-safe.
+void CountSqliteError(int code);
+
+// How often which came; all codes that are told apart are there. Thread-safe.
 std::map<std::string, int64_t> SqliteErrorCounts();
 
 }  // namespace joinery::storage

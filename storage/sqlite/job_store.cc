@@ -519,8 +519,9 @@ absl::StatusOr<JobCounts> SqliteJobStore::Counts() {
 }
 
 absl::Status SqliteJobStore::CheckWritable() {
+  // A nanosecond, for SQLite does not write a row that stays the same.
   return writer_->Run(Durability::kPowerLoss,
-                      [](Database& database) { return database.Execute("UPDATE queue_clock SET now = now"); });
+                      [](Database& database) { return database.Execute("UPDATE queue_clock SET now = now + 1"); });
 }
 
 absl::StatusOr<std::vector<WorkerRecord>> SqliteJobStore::Workers(absl::Duration period) {
