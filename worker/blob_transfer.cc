@@ -15,7 +15,23 @@
 namespace joinery::worker {
 namespace {
 
-absl::Status UploadFile(v1::BlobService::StubInterface& blobs, const LocalBlob& file, const std::stop_token& stop) {
+absl::StatusOr<v1::Upload> AskHowFar(v1::BlobService::StubInterface& blobs, const v1::BlobRef& blob,
+                                     const std::stop_token& stop) {
+  v1::GetUploadRequest request;
+  request.set_digest(blob.digest());
+  v1::Upload upload;
+  const absl::Status status = CallServer(
+      stop, kRpcDeadline, [&](grpc::ClientContext& context) { return blobs.GetUpload(&context, request, &upload); });
+  // A server of an older version keeps nothing.
+  if (absl::IsUnimplemented(status)) return v1::Upload();
+  RETURN_IF_ERROR(status);
+  upload.set_received(std::clamp<int64_t>(upload.received(), 0, blob.size()));
+  return upload;
+}
+
+// Sends the file from `begin` on.
+absl::Status SendFile(v1::BlobService::StubInterface& blobs, const LocalBlob& file, int64_t begin,
+                      const std::stop_token& stop) {
   grpc::ClientContext context;
   const std::stop_callback cancel(stop, [&] { context.TryCancel(); });
   v1::UploadBlobResponse response;
@@ -24,13 +40,17 @@ absl::Status UploadFile(v1::BlobService::StubInterface& blobs, const LocalBlob& 
   v1::UploadBlobRequest request;
   *request.mutable_header() = file.ref;
   bool open = writer->Write(request);
-  int64_t offset = 0;
+  int64_t position = 0;
   const absl::Status read = base::ReadFileInPieces(file.path, [&](absl::string_view piece) {
     // Why the server closed the stream is told by Finish.
     if (!open) return absl::CancelledError("the server closed the stream");
-    request.mutable_chunk()->set_offset(offset);
+    const int64_t skipped = std::clamp<int64_t>(begin - position, 0, static_cast<int64_t>(piece.size()));
+    piece.remove_prefix(static_cast<size_t>(skipped));
+    position += skipped;
+    if (piece.empty()) return absl::OkStatus();
+    request.mutable_chunk()->set_offset(position);
     request.mutable_chunk()->set_data(piece.data(), piece.size());
-    offset += static_cast<int64_t>(piece.size());
+    position += static_cast<int64_t>(piece.size());
     open = writer->Write(request);
     return absl::OkStatus();
   });
@@ -38,6 +58,11 @@ absl::Status UploadFile(v1::BlobService::StubInterface& blobs, const LocalBlob& 
   writer->WritesDone();
   const absl::Status finished = FromGrpc(writer->Finish());
   return open && !read.ok() ? read : finished;
+}
+
+absl::Status UploadFile(v1::BlobService::StubInterface& blobs, const LocalBlob& file, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const v1::Upload upload, AskHowFar(blobs, file.ref, stop));
+  return upload.complete() ? absl::OkStatus() : SendFile(blobs, file, upload.received(), stop);
 }
 
 }  // namespace

@@ -34,8 +34,8 @@ struct LocalBlob {
   std::string path;
 };
 
-// Sends those of `files` that the server does not have. OK means all are durable there. Ends, with kCancelled, once
-// `stop` is requested.
+// Sends what of `files` the server does not have; of a file whose upload broke off, the rest. OK means all are durable
+// there. Ends, with kCancelled, once `stop` is requested.
 absl::Status UploadMissing(v1::BlobService::StubInterface& blobs, const std::vector<LocalBlob>& files,
                            const std::stop_token& stop);
 

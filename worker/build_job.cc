@@ -12,12 +12,14 @@
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "telemetry/span_scope.h"
 #include "worker/backoff.h"
 #include "worker/blob_transfer.h"
 #include "worker/child_process.h"
 #include "worker/classify.h"
 #include "worker/compiler_events.h"
 #include "worker/display_names.h"
+#include "worker/stage_times.h"
 #include "worker/text.h"
 #include "worker/wait.h"
 
@@ -62,10 +64,16 @@ auto Retry(const BuildContext& context, const Transfer& transfer) {
 // Makes the blob appear as `file`.
 absl::StatusOr<CachedBlob> FetchInput(const v1::BlobRef& blob, const char* what, const std::string& file,
                                       const BuildContext& context) {
+  telemetry::SpanScope span(context.tracer, "fetch");
+  span.Set("joinery.input", what);
+  span.Set("joinery.size_bytes", int64_t{blob.size()});
   ServerBlobSource source(context.blobs, context.stop.token());
   absl::StatusOr<CachedBlob> cached =
       Retry(context, [&] { return context.cache.Fetch(blob, source, context.stop.token()); });
+  span.SetStatus(cached.status());
   RETURN_IF_ERROR(base::Annotate(cached.status(), absl::StrCat("the worker could not fetch the ", what)));
+  span.Set("joinery.from", cached->was_cached() ? "cache" : "server");
+  context.metrics.InputFetched(blob.size(), cached->was_cached());
   if (symlink(cached->path().c_str(), file.c_str()) != 0) {
     return base::ErrnoStatus(errno, absl::StrCat("cannot link ", file));
   }
@@ -75,7 +83,8 @@ absl::StatusOr<CachedBlob> FetchInput(const v1::BlobRef& blob, const char* what,
   return cached;
 }
 
-ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, const CompilerSettings& compiler) {
+ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, const std::vector<std::string>& inputs,
+                         const CompilerSettings& compiler) {
   ChildCommand command;
   command.arguments = {compiler.path,    "build",     "--input",          kModelFile, "--calibration",
                        kCalibrationFile, "--config",  kConfigurationFile, "--output", kArtifactFile,
@@ -86,6 +95,9 @@ ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, c
   }
   command.folder = folder;
   command.limits = compiler.limits;
+  command.sandbox = compiler.sandbox;
+  // In the folder are links to them.
+  command.readable = inputs;
   return command;
 }
 
@@ -100,16 +112,33 @@ void AttachOutput(const std::string& output, const DisplayNames& names, EventQue
 
 // nullopt if the compiler ended well.
 absl::StatusOr<std::optional<v1::Failure>> RunCompiler(const v1::BuildSpec& spec, const std::string& folder,
+                                                       const std::vector<std::string>& inputs,
                                                        const BuildContext& context) {
   const DisplayNames names(spec);
-  CompilerEvents events(context.events, names);
-  const ChildCommand command = MakeCommand(spec, folder, context.compiler);
+  telemetry::SpanScope span(context.tracer, "compile");
+  StageTimes stages(context.tracer, span.context(), context.metrics);
+  CompilerEvents events(context.events, names, stages);
+  ChildCommand command = MakeCommand(spec, folder, inputs, context.compiler);
+  if (span.context().has_value()) {
+    command.environment.push_back(
+        absl::StrCat(telemetry::kTraceparentVariable, "=", telemetry::FormatTraceparent(*span.context())));
+  }
   ASSIGN_OR_RETURN(const ChildEnd end,
                    RunChild(command, context.stop, [&](absl::string_view bytes) { events.Add(bytes); }));
   events.Finish();
-  if (events.failure().has_value()) return events.failure();
-  std::optional<v1::Failure> failure = ClassifyEnd(end, command.limits);
-  if (failure.has_value() && !end.stopped) AttachOutput(end.last_output, names, context.events);
+  context.metrics.CompilerEnded(end.cpu_time);
+  span.Set("joinery.cpu_ms", absl::ToInt64Milliseconds(end.cpu_time));
+  std::optional<v1::Failure> failure = events.failure();
+  if (!failure.has_value()) failure = ClassifyEnd(end, command.limits);
+  const absl::Status status = failure.has_value() ? absl::UnknownError(failure->message()) : absl::OkStatus();
+  stages.Finish(status);
+  span.SetStatus(status);
+  if (events.failure().has_value()) return failure;
+  if (!failure.has_value() || end.stopped) return failure;
+  AttachOutput(end.last_output, names, context.events);
+  if (failure->reason() == v1::FAILURE_REASON_INTERNAL) {
+    RETURN_IF_ERROR(base::Annotate(context.compiler.check(), "the compiler does not work any more"));
+  }
   return failure;
 }
 
@@ -127,12 +156,16 @@ BuildOutcome UploadResult(const JobFolder& folder, const BuildContext& context) 
     return InternalFailure(absl::StrCat("the compiler ended well but did not write ",
                                         artifact.ok() ? "its report" : "an artifact", ": ", status.message()));
   }
+  telemetry::SpanScope span(context.tracer, "upload");
+  span.Set("joinery.size_bytes", int64_t{artifact->ref.size() + report->ref.size()});
   const absl::Status uploaded = Retry(context, [&] {
     return UploadMissing(context.blobs, {*artifact, *report}, context.stop.token());
   });
+  span.SetStatus(uploaded);
   if (!uploaded.ok()) {
     return InternalFailure(absl::StrCat("the worker could not upload the result: ", uploaded.message()));
   }
+  context.metrics.ResultUploaded(artifact->ref.size() + report->ref.size());
   v1::JobResult result;
   *result.mutable_artifact() = artifact->ref;
   *result.mutable_report() = report->ref;
@@ -150,7 +183,8 @@ absl::StatusOr<BuildOutcome> RunBuild(const v1::BuildSpec& spec, const BuildCont
   if (!calibration.ok()) return InternalFailure(calibration.status().message());
   RETURN_IF_ERROR(base::WriteFileAtomically(folder / kConfigurationFile, spec.configuration()));
   if (context.stop.requested()) return InternalFailure("stopped");
-  ASSIGN_OR_RETURN(std::optional<v1::Failure> failure, RunCompiler(spec, folder.path(), context));
+  ASSIGN_OR_RETURN(std::optional<v1::Failure> failure,
+                   RunCompiler(spec, folder.path(), {model->path(), calibration->path()}, context));
   if (failure.has_value()) return *std::move(failure);
   if (context.stop.requested()) return InternalFailure("stopped");
   return UploadResult(folder, context);

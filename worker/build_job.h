@@ -1,6 +1,7 @@
 // Runs one job of kind BUILD: fetches its inputs, runs the compiler in a folder of its own, uploads what it made.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <variant>
 
@@ -8,9 +9,11 @@
 #include "absl/status/statusor.h"
 #include "joinery/v1/blobs.grpc.pb.h"
 #include "joinery/v1/jobs.pb.h"
+#include "telemetry/tracer.h"
 #include "worker/blob_cache.h"
 #include "worker/event_queue.h"
 #include "worker/job_stop.h"
+#include "worker/metrics.h"
 #include "worker/spawn.h"
 #include "worker/work_folder.h"
 
@@ -20,6 +23,9 @@ struct CompilerSettings {
   // Absolute path of joineryc.
   std::string path;
   ChildLimits limits;
+  Sandbox sandbox = {};
+  // Whether the compiler works at all. Asked after a failure that no job is to blame for.
+  std::function<absl::Status()> check = [] { return absl::OkStatus(); };
 };
 
 // What a job is run with. All must outlive the run.
@@ -31,6 +37,8 @@ struct BuildContext {
   absl::BitGenRef random;
   EventQueue& events;
   const JobStop& stop;
+  telemetry::Tracer& tracer;
+  WorkerMetrics& metrics;
 };
 
 using BuildOutcome = std::variant<v1::JobResult, v1::Failure>;
@@ -38,7 +46,8 @@ using BuildOutcome = std::variant<v1::JobResult, v1::Failure>;
 // A result's blobs are on the server when this returns. Once `context.stop` is requested it returns soon, and what it
 // returns then means nothing unless it is a result. Nothing is left on disk but what the cache keeps. Blocks; while the
 // server is unavailable it waits for it.
-// Errors: this worker cannot run any job (no folder, no compiler); it is not the job's fault.
+// Errors: this worker cannot run any job (no folder, no compiler, or one that does not work); it is not the job's
+// fault.
 absl::StatusOr<BuildOutcome> RunBuild(const v1::BuildSpec& spec, const BuildContext& context);
 
 }  // namespace joinery::worker

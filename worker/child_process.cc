@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,18 +11,29 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <optional>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "worker/stopwatch.h"
+#include "worker/supervisor.h"
 
 namespace joinery::worker {
 namespace {
 
 constexpr size_t kLastOutputBytes = 64 * 1024;
 constexpr absl::Duration kTermGrace = absl::Seconds(2);
+// For the supervisor to get rid of all processes.
+constexpr absl::Duration kEndGrace = absl::Seconds(6);
+constexpr absl::Duration kBetweenLooksAtFolder = absl::Seconds(1);
 // What a pipe can hold by default. More can only come from somebody who escaped the process group and still writes.
 constexpr size_t kMaxBytesAfterEnd = 64 * 1024;
 
@@ -44,11 +56,39 @@ class Tail {
   std::string kept_;
 };
 
+// What the files below `folder` take on disk. What the child hides from us is not counted, but still limited one by
+// one. Ends early once it is more than `enough`.
+int64_t MeasureFolder(const std::string& folder, int64_t enough) {
+  constexpr int64_t kBlockBytes = 512;
+  int64_t bytes = 0;
+  std::error_code error;
+  const auto options = std::filesystem::directory_options::skip_permission_denied;
+  std::filesystem::recursive_directory_iterator entry(folder, options, error);
+  for (const std::filesystem::recursive_directory_iterator end; !error && entry != end && bytes <= enough;
+       entry.increment(error)) {
+    struct stat info {};
+    if (lstat(entry->path().c_str(), &info) == 0) bytes += info.st_blocks * kBlockBytes;
+  }
+  return bytes;
+}
+
+// How often the kernel has killed a process of this host since it started because memory ran out, if it says so.
+std::optional<int64_t> CountKilledForMemory() {
+  const absl::StatusOr<std::string> counters = base::ReadFile("/proc/vmstat", int64_t{1} << 20);
+  if (!counters.ok()) return std::nullopt;
+  for (const absl::string_view line : absl::StrSplit(*counters, '\n')) {
+    absl::string_view number = line;
+    int64_t count = 0;
+    if (absl::ConsumePrefix(&number, "oom_kill ") && absl::SimpleAtoi(number, &count)) return count;
+  }
+  return std::nullopt;
+}
+
 // A child that is running. Does not outlive this object.
 class RunningChild {
  public:
-  RunningChild(SpawnedChild child, const std::function<void(absl::string_view)>& take_events)
-      : child_(std::move(child)), take_events_(take_events), piece_(kMaxBytesAfterEnd) {}
+  RunningChild(SpawnedChild child, bool in_namespaces, const std::function<void(absl::string_view)>& take_events)
+      : child_(std::move(child)), in_namespaces_(in_namespaces), take_events_(take_events), piece_(kMaxBytesAfterEnd) {}
   ~RunningChild() {
     if (!reaped_) Reap();
   }
@@ -71,26 +111,33 @@ class RunningChild {
     return fds[0].revents != 0;
   }
 
-  // Not an error if there is nobody left.
-  void SignalGroup(int signal) const { kill(-child_.pid, signal); }
+  // Asks the program and its process group to end. Not an error if there is nobody left.
+  void Terminate() const { kill(child_.pid, SIGTERM); }
+
+  // Ends the program and all it started: at once with namespaces, else the supervisor finds them.
+  void Kill() const { kill(child_.pid, in_namespaces_ ? SIGKILL : kEndSignal); }
 
   // To be called once, when it has ended or shall end now.
-  ChildEnd Finish() {
+  void Finish(ChildEnd& end) {
     Reap();
     ReadOnce(child_.events, /*is_output=*/false);
     ReadOnce(child_.output, /*is_output=*/true);
-    ChildEnd end;
     end.wait_status = wait_status_;
     end.cpu_time = absl::DurationFromTimeval(usage_.ru_utime) + absl::DurationFromTimeval(usage_.ru_stime);
     end.last_output = tail_.Take();
-    return end;
   }
 
  private:
-  // The group is killed while its leader is still a zombie: until it is reaped nobody else can get its number.
   void Reap() {
-    SignalGroup(SIGKILL);
+    Kill();
+    pollfd ended{child_.pidfd.get(), POLLIN, 0};
+    // A supervisor that somebody stopped or that cannot get rid of the program's processes.
+    if (poll(&ended, 1, static_cast<int>(absl::ToInt64Milliseconds(kEndGrace))) <= 0) kill(child_.pid, SIGKILL);
     while (wait4(child_.pid, &wait_status_, 0, &usage_) < 0 && errno == EINTR) {
+    }
+    int program_status = 0;
+    if (read(child_.status.get(), &program_status, sizeof(program_status)) == sizeof(program_status)) {
+      wait_status_ = program_status;
     }
     reaped_ = true;
   }
@@ -112,6 +159,7 @@ class RunningChild {
   }
 
   SpawnedChild child_;
+  const bool in_namespaces_;
   const std::function<void(absl::string_view)>& take_events_;
   std::vector<char> piece_;
   Tail tail_;
@@ -126,33 +174,44 @@ absl::StatusOr<ChildEnd> RunChild(const ChildCommand& command, const JobStop& st
                                   const std::function<void(absl::string_view)>& take_events) {
   base::UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return base::ErrnoStatus(errno, "cannot make an eventfd");
+  const std::optional<int64_t> killed_for_memory_before = CountKilledForMemory();
   ASSIGN_OR_RETURN(SpawnedChild spawned, Spawn(command));
-  RunningChild child(std::move(spawned), take_events);
+  RunningChild child(std::move(spawned), command.sandbox.namespaces, take_events);
   const std::stop_callback wake_up(stop.token(), [&] { eventfd_write(wake.get(), 1); });
 
   const Stopwatch stopwatch;
+  const int64_t disk_bytes = command.limits.disk_bytes;
   absl::Time kill_at = stopwatch.Now() + command.limits.wall_time;
-  bool out_of_wall_time = false;
-  bool stopped = false;
+  absl::Time look_at = disk_bytes > 0 ? stopwatch.Now() + kBetweenLooksAtFolder : absl::InfiniteFuture();
+  ChildEnd end;
   bool killed = false;
-  while (!child.Wait(stopped ? -1 : wake.get(), killed ? absl::InfiniteDuration() : kill_at - stopwatch.Now())) {
-    if (!stopped && stop.requested()) {
-      stopped = true;
+  while (!child.Wait(end.stopped ? -1 : wake.get(),
+                     std::min(kill_at, killed ? absl::InfiniteFuture() : look_at) - stopwatch.Now())) {
+    if (killed && stopwatch.Now() >= kill_at) break;
+    if (!end.stopped && stop.requested()) {
+      end.stopped = true;
       kill_at = stopwatch.Now();
       if (stop.reason() == StopReason::kCancelled) {
-        child.SignalGroup(SIGTERM);
+        child.Terminate();
         kill_at += kTermGrace;
       }
     }
-    if (!killed && stopwatch.Now() >= kill_at) {
-      child.SignalGroup(SIGKILL);
+    if (!killed && !end.stopped && stopwatch.Now() >= look_at) {
+      look_at = stopwatch.Now() + kBetweenLooksAtFolder;
+      end.out_of_disk = MeasureFolder(command.folder, disk_bytes) > disk_bytes;
+    }
+    if (!killed && (end.out_of_disk || stopwatch.Now() >= kill_at)) {
+      child.Kill();
       killed = true;
-      out_of_wall_time = !stopped;
+      kill_at = stopwatch.Now() + kEndGrace;
+      end.out_of_wall_time = !end.stopped && !end.out_of_disk;
     }
   }
-  ChildEnd end = child.Finish();
-  end.out_of_wall_time = out_of_wall_time;
-  end.stopped = stopped;
+  child.Finish(end);
+  const std::optional<int64_t> killed_for_memory = CountKilledForMemory();
+  if (killed_for_memory.has_value() && killed_for_memory_before.has_value()) {
+    end.killed_for_memory = *killed_for_memory - *killed_for_memory_before;
+  }
   return end;
 }
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "base/version.h"
@@ -59,6 +60,12 @@ CLI::Option* AddDuration(CLI::App& app, const char* name, absl::Duration& durati
       help);
 }
 
+// What is wrong with it; empty if nothing is.
+std::string CheckName(const std::string& name) {
+  const bool good = !name.empty() && name == CleanText(name, kMaxNameBytes);
+  return good ? "" : "names and labels have 1 to 128 bytes of printable text";
+}
+
 CLI::Option* AddFolder(CLI::App& app, const char* name, std::string& folder, const char* help) {
   CLI::Option* option = app.add_option(name, folder, help)->type_name("DIR");
   if (folder.empty()) {
@@ -75,17 +82,15 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundin
   Settings settings = MakeDefaults(surroundings);
   CLI::App app(
       "Leases jobs from a Joinery server and runs the compiler for them.\n"
-      "Stops on SIGTERM or Ctrl-C, handing back the job it has; a second one stops it at once.",
+      "On SIGTERM or Ctrl-C it takes no more jobs and ends once the one it has is done; a second one, or the end of\n"
+      "--grace, makes it hand the job back; a third ends it at once.",
       "joinery-worker");
   app.set_version_flag("--version", absl::StrCat("joinery-worker ", base::kVersion));
   app.add_option("--server", settings.server, "Address of the server (also: JOINERY_SERVER)")
       ->type_name("HOST:PORT")
       ->capture_default_str();
   app.add_option("--name", settings.name, "Name of this worker, unique among all")
-      ->check([](const std::string& name) {
-        const bool good = !name.empty() && name == CleanText(name, kMaxNameBytes);
-        return good ? std::string() : std::string("a name has 1 to 128 bytes of printable text");
-      })
+      ->check(CheckName)
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--compiler", settings.compiler, "The compiler to run")->type_name("PATH")->capture_default_str();
@@ -95,15 +100,40 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundin
   AddSize(app, "--memory-limit", settings.memory_bytes, "Address space the compiler may use; 0: no limit")
       ->type_name("SIZE [8GiB]");
   AddDuration(app, "--time-limit", settings.time_limit, "Time the compiler may take")->type_name("DURATION [30m]");
+  AddSize(app, "--disk-limit", settings.disk_bytes, "What the compiler may write; 0: no limit")
+      ->type_name("SIZE [16GiB]");
+  AddDuration(app, "--grace", settings.grace, "How long a job may go on once the worker is to stop")
+      ->type_name("DURATION [30s]");
+  app.add_option("--sandbox", settings.sandbox, "How the compiler is kept apart from this machine")
+      ->transform(CLI::Transformer(std::map<std::string, SandboxMode>{
+          {"auto", SandboxMode::kAuto}, {"full", SandboxMode::kFull}, {"basic", SandboxMode::kBasic}}))
+      ->type_name("auto|full|basic [auto]");
+  app.add_option("--readable", settings.readable, "More that the compiler may read; may be given more than once")
+      ->type_name("PATH");
+  app.add_option("--label", settings.labels, "What jobs may ask workers for, such as zone=lab; may be repeated")
+      ->check(CheckName)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->type_name("LABEL");
+  CLI::App* check =
+      app.add_subcommand("check", "Says what the compiler is and how it is kept apart, and ends")->fallthrough();
   app.add_option("--log-level", settings.log_level, "How much is logged to stderr")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
+  app.add_option("--log-format", settings.log_format, "text, or json: one object a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--metrics-listen", settings.metrics_listen,
+                 "Where /metrics, /healthz and /readyz are served, such as 127.0.0.1:7422 (default: nowhere)")
+      ->type_name("HOST:PORT");
   app.footer("Example: joinery-worker --server build.example:7420 --memory-limit 16GiB");
   try {
     app.parse(argc, argv);
     settings.compiler = std::filesystem::absolute(settings.compiler);
     settings.cache_folder = std::filesystem::absolute(settings.cache_folder);
     settings.work_folder = std::filesystem::absolute(settings.work_folder);
+    for (std::string& path : settings.readable) path = std::filesystem::absolute(path);
+    settings.check_only = check->parsed();
   } catch (const CLI::ParseError& error) {
     return {std::nullopt, app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsageError};
   } catch (const std::filesystem::filesystem_error& error) {

@@ -5,8 +5,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
+#include "worker/sandbox.h"
 
 namespace joinery::worker {
 
@@ -23,8 +25,23 @@ struct Settings {
   // 0: no limit.
   int64_t memory_bytes = int64_t{8} << 30;
   absl::Duration time_limit = absl::Minutes(30);
+  // 0: no limit.
+  int64_t disk_bytes = int64_t{16} << 30;
+  // How long a job that runs when the worker is told to stop may go on before it is handed back.
+  absl::Duration grace = absl::Seconds(30);
+  SandboxMode sandbox = SandboxMode::kAuto;
+  // Absolute; what the compiler may read besides what it is known to need.
+  std::vector<std::string> readable;
+  // What jobs may ask for, besides CPUs, memory and GPUs, which are found out.
+  std::vector<std::string> labels;
+  // Only look at compiler and sandbox, and say what they are like.
+  bool check_only = false;
   // trace, debug, info, warn, error or off.
   std::string log_level = "info";
+  // text or json.
+  std::string log_format = "text";
+  // HOST:PORT for /metrics, /healthz and /readyz; empty: nowhere.
+  std::string metrics_listen;
 };
 
 // What the defaults depend on.

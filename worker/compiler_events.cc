@@ -26,9 +26,10 @@ bool ParseEvent(absl::string_view line, v1::CompilerEvent& event) {
 
 }  // namespace
 
-CompilerEvents::CompilerEvents(EventQueue& queue, const DisplayNames& names)
+CompilerEvents::CompilerEvents(EventQueue& queue, const DisplayNames& names, StageTimes& stages)
     : queue_(queue),
       names_(names),
+      stages_(stages),
       splitter_(kMaxLineBytes, [this](absl::string_view line, bool whole) { TakeLine(line, whole); }) {}
 
 void CompilerEvents::TakeLine(absl::string_view line, bool whole) {
@@ -40,6 +41,7 @@ void CompilerEvents::TakeLine(absl::string_view line, bool whole) {
     Warn(absl::StrCat("what is not an event: ", CleanText(line, kMaxShownBytes)));
   } else if (event.has_progress()) {
     queue_.SetProgress(event.progress());
+    stages_.Take(event.progress());
   } else if (event.has_log()) {
     queue_.AddCompilerLine(event.log().level(), names_.Translate(event.log().text()));
   } else if (event.has_failure()) {

@@ -8,6 +8,7 @@
 #include "worker/display_names.h"
 #include "worker/event_queue.h"
 #include "worker/line_splitter.h"
+#include "worker/stage_times.h"
 
 namespace joinery::worker {
 
@@ -16,8 +17,8 @@ namespace joinery::worker {
 // ignored, and text is cleaned. Not thread-safe.
 class CompilerEvents {
  public:
-  // Both must outlive this object.
-  CompilerEvents(EventQueue& queue, const DisplayNames& names);
+  // All must outlive this object.
+  CompilerEvents(EventQueue& queue, const DisplayNames& names, StageTimes& stages);
 
   // The next bytes of the stream.
   void Add(absl::string_view bytes) { splitter_.Add(bytes); }
@@ -35,6 +36,7 @@ class CompilerEvents {
 
   EventQueue& queue_;
   const DisplayNames& names_;
+  StageTimes& stages_;
   LineSplitter splitter_;
   std::optional<v1::Failure> failure_;
   int warnings_ = 0;

@@ -17,9 +17,14 @@ constexpr absl::Duration kTimeLimit = absl::Minutes(1);
 constexpr size_t kMaxVersionBytes = 64;
 constexpr size_t kMaxShownBytes = 300;
 
-absl::StatusOr<std::string> RunAndParse(const std::string& compiler_path, WorkFolder& work_folder) {
+absl::StatusOr<std::string> RunAndParse(const std::string& compiler_path, const Sandbox& sandbox,
+                                        WorkFolder& work_folder) {
   ASSIGN_OR_RETURN(const JobFolder folder, work_folder.NewJobFolder());
-  const ChildCommand command{{compiler_path, "--version"}, folder.path(), {.wall_time = kTimeLimit}};
+  ChildCommand command;
+  command.arguments = {compiler_path, "--version"};
+  command.folder = folder.path();
+  command.limits.wall_time = kTimeLimit;
+  command.sandbox = sandbox;
   ASSIGN_OR_RETURN(const ChildEnd end, RunChild(command, JobStop(), [](absl::string_view) {}));
   const std::string shown = CleanText(end.last_output, kMaxShownBytes);
   if (end.wait_status != 0) return absl::FailedPreconditionError(absl::StrCat("it failed; it printed: ", shown));
@@ -35,8 +40,9 @@ absl::StatusOr<std::string> RunAndParse(const std::string& compiler_path, WorkFo
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadCompilerVersion(const std::string& compiler_path, WorkFolder& work_folder) {
-  absl::StatusOr<std::string> version = RunAndParse(compiler_path, work_folder);
+absl::StatusOr<std::string> ReadCompilerVersion(const std::string& compiler_path, const Sandbox& sandbox,
+                                                WorkFolder& work_folder) {
+  absl::StatusOr<std::string> version = RunAndParse(compiler_path, sandbox, work_folder);
   if (version.ok()) return version;
   return base::Annotate(version.status(),
                         absl::StrCat("the compiler ", compiler_path, " cannot be used (name another with --compiler)"));

@@ -71,7 +71,9 @@ absl::Status LeaseKeeper::Beat() {
   const absl::Time sent_at = stopwatch_.Now();
   v1::HeartbeatRequest request;
   request.set_token(token_);
-  SetEvents(events_.Take(), *request.mutable_events());
+  TakeEvents();
+  SetEvents(unacknowledged_, *request.mutable_events());
+  request.set_first_event(first_event_);
   v1::HeartbeatResponse response;
   // No use in waiting for an answer for longer than the lease lasts.
   const absl::Duration deadline = std::clamp(lease_end() - sent_at, kLongestInterval, kRpcDeadline);
@@ -81,23 +83,30 @@ absl::Status LeaseKeeper::Beat() {
   if (status.ok()) {
     const absl::MutexLock lock(&mutex_);
     renewed_at_ = sent_at;
-  } else if (base::IsRetriable(status)) {
-    // Other errors may be about the events themselves: sent again, they would fail for ever.
-    events_.PutBack({std::make_move_iterator(request.mutable_events()->begin()),
-                     std::make_move_iterator(request.mutable_events()->end())});
   }
+  // Errors that do not pass may be about the events themselves: sent again, they would fail for ever.
+  if (status.ok() || !base::IsRetriable(status)) Acknowledge();
   if (response.cancel_requested()) stop_.Request(StopReason::kCancelled);
   return status;
 }
 
+void LeaseKeeper::TakeEvents() {
+  if (unacknowledged_.empty()) unacknowledged_ = events_.Take();
+}
+
+void LeaseKeeper::Acknowledge() {
+  first_event_ += static_cast<int64_t>(unacknowledged_.size());
+  unacknowledged_.clear();
+}
+
 absl::Status LeaseKeeper::SendRemainingEvents(v1::FinishJobRequest& request) {
   while (true) {
-    std::vector<v1::JobEvent> events = events_.Take();
+    TakeEvents();
     if (events_.empty()) {
-      SetEvents(std::move(events), *request.mutable_events());
+      SetEvents(unacknowledged_, *request.mutable_events());
+      request.set_first_event(first_event_);
       return absl::OkStatus();
     }
-    events_.PutBack(std::move(events));
     const absl::Status status = Beat();
     // Any other error is about the events, which are gone then; the outcome matters more.
     if (absl::IsAborted(status) || base::IsRetriable(status)) return status;

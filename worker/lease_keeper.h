@@ -1,7 +1,9 @@
 // Keeps a lease while its job runs, passes on what happens, and ends it.
 #pragma once
 
+#include <cstdint>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -37,6 +39,9 @@ class LeaseKeeper {
   void StopBeating();
   absl::Status Beat();
   absl::Status SendRemainingEvents(v1::FinishJobRequest& request);
+  // Fills `unacknowledged_` if it is empty.
+  void TakeEvents();
+  void Acknowledge();
   absl::Time lease_end() const;
 
   v1::WorkerService::StubInterface& workers_;
@@ -45,6 +50,10 @@ class LeaseKeeper {
   EventQueue& events_;
   JobStop& stop_;
   const base::Clock& stopwatch_;
+  // What was sent, and not heard to have arrived: sent again just so, and numbered from `first_event_` on, for the
+  // server to know it again. Of the beating thread, then of Finish.
+  std::vector<v1::JobEvent> unacknowledged_;
+  int64_t first_event_ = 1;
   mutable absl::Mutex mutex_;
   absl::Time renewed_at_ ABSL_GUARDED_BY(mutex_);
   absl::Notification done_;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "spdlog/spdlog.h"
+#include "telemetry/span_scope.h"
 #include "worker/backoff.h"
 #include "worker/event_queue.h"
 #include "worker/lease_keeper.h"
@@ -60,6 +61,9 @@ LeaseLoop::LeaseLoop(LeaseLoopOptions options, v1::WorkerService::StubInterface&
                      v1::BlobService::StubInterface& blobs, const BlobCache& cache, WorkFolder& work_folder,
                      const base::Clock& clock, const base::Clock& stopwatch, absl::BitGenRef random)
     : options_(std::move(options)),
+      unseen_tracer_(nullptr, clock, [] { return uint64_t{1}; }),
+      metrics_(options_.metrics != nullptr ? *options_.metrics : unseen_metrics_),
+      tracer_(options_.tracer != nullptr ? *options_.tracer : unseen_tracer_),
       workers_(workers),
       blobs_(blobs),
       cache_(cache),
@@ -68,7 +72,7 @@ LeaseLoop::LeaseLoop(LeaseLoopOptions options, v1::WorkerService::StubInterface&
       stopwatch_(stopwatch),
       random_(random) {}
 
-absl::Status LeaseLoop::Run(const std::stop_token& stop) {
+absl::Status LeaseLoop::Run(const std::stop_token& stop, const std::stop_token& hand_back) {
   Backoff backoff(options_.first_retry, options_.longest_retry, random_);
   while (!stop.stop_requested()) {
     v1::LeaseJobResponse response;
@@ -77,7 +81,7 @@ absl::Status LeaseLoop::Run(const std::stop_token& stop) {
     if (status.ok() && response.has_lease()) {
       LogConnection(status);
       backoff.Reset();
-      RETURN_IF_ERROR(RunJob(response.lease(), stop));
+      RETURN_IF_ERROR(RunJob(response.lease(), hand_back));
     } else if (stop.stop_requested()) {
       break;
     } else if (status.ok()) {
@@ -96,6 +100,7 @@ absl::Status LeaseLoop::Lease(const std::stop_token& stop, v1::LeaseJobResponse&
   v1::LeaseJobRequest request;
   request.set_worker(options_.worker_name);
   request.set_compiler_version(options_.compiler_version);
+  *request.mutable_capabilities() = options_.capabilities;
   request.mutable_wait()->set_seconds(absl::ToInt64Seconds(options_.lease_wait));
   request.mutable_wait()->set_nanos(
       static_cast<int32_t>(absl::ToInt64Nanoseconds(options_.lease_wait % absl::Seconds(1))));
@@ -103,34 +108,46 @@ absl::Status LeaseLoop::Lease(const std::stop_token& stop, v1::LeaseJobResponse&
                     [&](grpc::ClientContext& context) { return workers_.LeaseJob(&context, request, &response); });
 }
 
-absl::Status LeaseLoop::RunJob(const v1::Lease& lease, const std::stop_token& stop) {
+absl::Status LeaseLoop::RunJob(const v1::Lease& lease, const std::stop_token& hand_back) {
   const absl::Time started_at = stopwatch_.Now();
   const std::string job_id = ForLog(lease.job().id());
-  spdlog::info("job started job_id={} worker={} attempt={}", job_id, options_.worker_name, lease.job().attempts());
+  metrics_.AttemptBegan();
+  telemetry::SpanScope span(tracer_, "attempt", telemetry::ParseTraceparent(lease.job().options().traceparent()),
+                            telemetry::SpanKind::kConsumer);
+  span.Set("joinery.job_id", job_id);
+  span.Set("joinery.attempt", int64_t{lease.job().attempts()});
+  span.Set("joinery.worker", options_.worker_name);
+  spdlog::info("job started job_id={} worker={} attempt={} trace_id={}", job_id, options_.worker_name,
+               lease.job().attempts(), span.context().has_value() ? span.context()->trace_id : "none");
   JobStop job_stop;
-  const std::stop_callback release(stop, [&] { job_stop.Request(StopReason::kReleased); });
+  const std::stop_callback release(hand_back, [&] { job_stop.Request(StopReason::kReleased); });
   EventQueue events(clock_);
   LeaseKeeper keeper(workers_, lease, events, job_stop, stopwatch_);
   const absl::StatusOr<BuildOutcome> outcome =
-      RunSpec(lease.job().spec(), {blobs_, cache_, work_folder_, options_.compiler, random_, events, job_stop});
+      RunSpec(lease.job().spec(),
+              {blobs_, cache_, work_folder_, options_.compiler, random_, events, job_stop, tracer_, metrics_});
 
   absl::Status finished = absl::AbortedError("the lease was lost");
   std::string how = "abandoned";
+  v1::FinishJobRequest request;
   if (job_stop.reason() != StopReason::kLeaseLost) {
-    const v1::FinishJobRequest request = MakeFinish(outcome, job_stop.reason());
+    request = MakeFinish(outcome, job_stop.reason());
     how = DescribeOutcome(request);
     const Backoff backoff(options_.first_retry, options_.longest_retry, random_);
-    finished = keeper.Finish(request, backoff, stop);
+    finished = keeper.Finish(request, backoff, hand_back);
     if (!finished.ok() && !absl::IsAborted(finished) && !base::IsRetriable(finished) && request.has_result()) {
-      v1::FinishJobRequest refused;
-      refused.mutable_failure()->set_reason(v1::FAILURE_REASON_INTERNAL);
-      refused.mutable_failure()->set_message(
+      request.mutable_failure()->set_reason(v1::FAILURE_REASON_INTERNAL);
+      request.mutable_failure()->set_message(
           absl::StrCat("the server refused the worker's result: ", ForLog(finished.message())));
-      how = DescribeOutcome(refused);
-      finished = keeper.Finish(refused, backoff, stop);
+      how = DescribeOutcome(request);
+      finished = keeper.Finish(request, backoff, hand_back);
     }
   }
-  const int64_t elapsed_ms = absl::ToInt64Milliseconds(stopwatch_.Now() - started_at);
+  const absl::Duration elapsed = stopwatch_.Now() - started_at;
+  const int64_t elapsed_ms = absl::ToInt64Milliseconds(elapsed);
+  metrics_.AttemptEnded(finished.ok() ? &request : nullptr, elapsed);
+  span.Set("joinery.outcome", how);
+  if (!finished.ok() || !request.has_result()) span.SetStatus(absl::UnknownError(how));
   spdlog::info("job ended job_id={} worker={} elapsed_ms={} outcome={}", job_id, options_.worker_name, elapsed_ms, how);
   if (!finished.ok()) {
     spdlog::warn("the server did not take the outcome job_id={} worker={} error=\"{}\"", job_id, options_.worker_name,
@@ -149,6 +166,7 @@ absl::StatusOr<BuildOutcome> LeaseLoop::RunSpec(const v1::JobSpec& spec, const B
 }
 
 void LeaseLoop::LogConnection(const absl::Status& status) {
+  metrics_.SetConnected(status.ok());
   if (status.code() == connection_) return;
   connection_ = status.code();
   if (status.ok()) {

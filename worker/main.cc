@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -17,21 +18,27 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/version.h"
-#include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
+#include "telemetry/log.h"
+#include "telemetry/otlp.h"
+#include "telemetry/process_metrics.h"
+#include "telemetry/status_endpoint.h"
 #include "worker/blob_cache.h"
+#include "worker/capabilities.h"
 #include "worker/command_line.h"
 #include "worker/compiler_version.h"
 #include "worker/lease_loop.h"
+#include "worker/metrics.h"
 #include "worker/rpc.h"
+#include "worker/sandbox.h"
 #include "worker/stopwatch.h"
 #include "worker/work_folder.h"
 
 namespace joinery::worker {
 namespace {
 
-// No file a compiler writes is anywhere near as large.
-constexpr int64_t kMaxFileBytes = int64_t{16} << 30;
+// Threads count, too: the compiler has a few for each processor.
+constexpr int64_t kMaxProcesses = 1024;
 
 Surroundings LookAround() {
   std::array<char, 256> host_name{};
@@ -48,28 +55,55 @@ Surroundings LookAround() {
           .program_folder = program.parent_path()};
 }
 
-// The first SIGTERM or SIGINT requests `stop`; the second ends the process, and the kernel its child with it. To be
-// called before there are other threads, so that all have the signals blocked.
-void HandleSignals(std::stop_source stop) {
+struct Stops {
+  std::stop_source stop;
+  std::stop_source hand_back;
+};
+
+// The first SIGTERM or SIGINT requests `stop`, the second, or the end of `grace`, `hand_back`; the third ends the
+// process, and the kernel its child with it. To be called before there are other threads, so that all have the signals
+// blocked.
+void HandleSignals(const std::shared_ptr<Stops>& stops, absl::Duration grace) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals, stop = std::move(stop)]() mutable {
+  std::thread([signals, grace, stops] {
     int signal = 0;
     sigwait(&signals, &signal);
-    spdlog::info("stopping signal={}", signal);
-    stop.request_stop();
+    spdlog::info("stopping signal={} grace={}", signal, absl::FormatDuration(grace));
+    stops->stop.request_stop();
+    const timespec timeout = absl::ToTimespec(grace);
+    const bool is_asked_again = sigtimedwait(&signals, nullptr, &timeout) > 0;
+    spdlog::info("handing back what runs because={}", is_asked_again ? "asked again" : "the grace is over");
+    stops->hand_back.request_stop();
     sigwait(&signals, &signal);
     _exit(128 + signal);
   }).detach();
 }
 
-void SetUpLog(const std::string& level) {
-  spdlog::set_default_logger(spdlog::stderr_color_mt("joinery-worker"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
-  spdlog::set_level(spdlog::level::from_str(level));
+absl::StatusOr<std::unique_ptr<telemetry::StatusEndpoint>> ServeStatus(const Settings& settings,
+                                                                       const WorkerMetrics& metrics,
+                                                                       const telemetry::ProcessMetrics& process,
+                                                                       const std::stop_token& stop) {
+  if (settings.metrics_listen.empty()) return nullptr;
+  const auto readiness = [&metrics, stop] {
+    if (stop.stop_requested()) return absl::UnavailableError("the worker is stopping");
+    return metrics.connected() ? absl::OkStatus() : absl::UnavailableError("the server cannot be reached");
+  };
+  ASSIGN_OR_RETURN(auto endpoint, telemetry::StatusEndpoint::Start({.listen = settings.metrics_listen,
+                                                                    .readiness = readiness,
+                                                                    .metrics = {&metrics.registry(), &process}}));
+  spdlog::info("metrics at port={}", endpoint->port());
+  return endpoint;
+}
+
+std::unique_ptr<telemetry::Tracer> MakeTracer(const std::string& worker_name, const base::Clock& clock) {
+  absl::Status problem;
+  auto tracer = telemetry::TracerFrom(LookAround().environment, "joinery-worker", worker_name, clock, &problem);
+  if (!problem.ok()) spdlog::warn("tracing is off error={}", telemetry::LogValue(problem.message()));
+  return tracer;
 }
 
 // A program of many threads uses its processors' time faster than the clock; the wall clock is the limit that people
@@ -78,26 +112,46 @@ absl::Duration CpuLimit(absl::Duration time_limit) {
   return time_limit * static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency())) + absl::Seconds(10);
 }
 
-absl::Status Run(const Settings& settings, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const BlobCache cache, BlobCache::Open(settings.cache_folder, settings.cache_bytes));
+ChildLimits MakeLimits(const Settings& settings) {
+  return {.memory_bytes = settings.memory_bytes,
+          .disk_bytes = settings.disk_bytes,
+          .processes = kMaxProcesses,
+          .cpu_time = CpuLimit(settings.time_limit),
+          .wall_time = settings.time_limit};
+}
+
+absl::Status Run(const Settings& settings, const std::stop_token& stop, const std::stop_token& hand_back) {
   ASSIGN_OR_RETURN(WorkFolder work_folder, WorkFolder::Open(settings.work_folder));
-  ASSIGN_OR_RETURN(const std::string compiler_version, ReadCompilerVersion(settings.compiler, work_folder));
+  ASSIGN_OR_RETURN(const ProvenSandbox proven,
+                   ProveSandbox(settings.sandbox, settings.compiler, settings.readable, work_folder));
+  if (settings.check_only) {
+    std::cout << "compiler: " << settings.compiler << ' ' << proven.compiler_version << '\n';
+    for (const std::string& line : proven.report) std::cout << line << '\n';
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const BlobCache cache, BlobCache::Open(settings.cache_folder, settings.cache_bytes));
   spdlog::info("worker started worker={} version={} compiler_version={} server={}", settings.name, base::kVersion,
-               compiler_version, settings.server);
-  const std::shared_ptr<grpc::Channel> channel = ConnectTo(settings.server);
+               proven.compiler_version, settings.server);
+  for (const std::string& line : proven.report) spdlog::info("sandbox {}", line);
+  const base::RealClock clock;
+  WorkerMetrics metrics;
+  const telemetry::ProcessMetrics process;
+  const std::unique_ptr<telemetry::Tracer> tracer = MakeTracer(settings.name, clock);
+  ASSIGN_OR_RETURN(const auto endpoint, ServeStatus(settings, metrics, process, stop));
+  const std::shared_ptr<grpc::Channel> channel = ConnectTo(settings.server, tracer.get(), &metrics.rpc());
   const std::unique_ptr<v1::WorkerService::Stub> workers = v1::WorkerService::NewStub(channel);
   const std::unique_ptr<v1::BlobService::Stub> blobs = v1::BlobService::NewStub(channel);
-  const base::RealClock clock;
   const Stopwatch stopwatch;
   absl::BitGen random;
-  const ChildLimits limits{.memory_bytes = settings.memory_bytes,
-                           .file_size_bytes = kMaxFileBytes,
-                           .cpu_time = CpuLimit(settings.time_limit),
-                           .wall_time = settings.time_limit};
-  LeaseLoop loop(
-      {.worker_name = settings.name, .compiler = {settings.compiler, limits}, .compiler_version = compiler_version},
-      *workers, *blobs, cache, work_folder, clock, stopwatch, random);
-  return loop.Run(stop);
+  const auto check = [&] { return ReadCompilerVersion(settings.compiler, proven.sandbox, work_folder).status(); };
+  LeaseLoop loop({.worker_name = settings.name,
+                  .compiler = {settings.compiler, MakeLimits(settings), proven.sandbox, check},
+                  .compiler_version = proven.compiler_version,
+                  .capabilities = DetectCapabilities(settings.memory_bytes, settings.labels),
+                  .tracer = tracer.get(),
+                  .metrics = &metrics},
+                 *workers, *blobs, cache, work_folder, clock, stopwatch, random);
+  return loop.Run(stop, hand_back);
 }
 
 }  // namespace
@@ -107,14 +161,17 @@ int main(int argc, char** argv) {
   const joinery::worker::CommandLine command_line =
       joinery::worker::ParseCommandLine(argc, argv, joinery::worker::LookAround());
   if (!command_line.settings.has_value()) return command_line.exit_code;
-  joinery::worker::SetUpLog(command_line.settings->log_level);
-  const std::stop_source stop;
-  joinery::worker::HandleSignals(stop);
-  const absl::Status status = joinery::worker::Run(*command_line.settings, stop.get_token());
+  joinery::telemetry::SetUpLog({.name = "joinery-worker",
+                                .level = command_line.settings->log_level,
+                                .format = command_line.settings->log_format});
+  const auto stops = std::make_shared<joinery::worker::Stops>();
+  joinery::worker::HandleSignals(stops, command_line.settings->grace);
+  const absl::Status status =
+      joinery::worker::Run(*command_line.settings, stops->stop.get_token(), stops->hand_back.get_token());
   if (!status.ok()) {
     spdlog::error("{}", std::string(status.message()));
     return 10;
   }
-  spdlog::info("worker stopped worker={}", command_line.settings->name);
+  if (!command_line.settings->check_only) spdlog::info("worker stopped worker={}", command_line.settings->name);
   return 0;
 }

@@ -1,8 +1,11 @@
 #include "worker/rpc.h"
 
+#include "telemetry/rpc_interceptors.h"
+
 namespace joinery::worker {
 
-std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address) {
+std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address, telemetry::Tracer* tracer,
+                                         telemetry::RpcObserver* observer) {
   grpc::ChannelArguments arguments;
   // gRPC's own default grows to two minutes: a lease would be lost over a server that was away for a moment.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -12,7 +15,9 @@ std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address) {
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 500);
   // The server is in the same network; a proxy meant for the internet does not know it.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  if (tracer == nullptr) return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::experimental::CreateCustomChannelWithInterceptors(address, grpc::InsecureChannelCredentials(), arguments,
+                                                                 telemetry::MakeClientInterceptors(*tracer, observer));
 }
 
 }  // namespace joinery::worker

@@ -1,32 +1,31 @@
 #include "worker/spawn.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
-#include <sys/prctl.h>
+#include <sched.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <csignal>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "worker/sandbox/call_filter.h"
+#include "worker/supervisor.h"
 
 namespace joinery::worker {
 namespace {
 
-constexpr int kEventsFd = 3;
-// Above every descriptor that is given a fixed number below.
-constexpr int kFirstFreeFd = 10;
 // After SIGXCPU a program has this long to say something before SIGKILL.
 constexpr rlim_t kSecondsAfterCpuLimit = 5;
+constexpr int64_t kMaxCommandLineBytes = int64_t{1} << 22;
+constexpr unsigned long kNamespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC;
 
 struct Pipe {
   base::UniqueFd read_end;
@@ -39,11 +38,6 @@ absl::StatusOr<Pipe> MakePipe() {
   return Pipe{base::UniqueFd(fds[0]), base::UniqueFd(fds[1])};
 }
 
-struct Limit {
-  __rlimit_resource resource;
-  rlimit value;
-};
-
 // Raising a hard limit needs privileges, so nothing goes above the present one.
 Limit MakeLimit(__rlimit_resource resource, rlim_t soft, rlim_t hard) {
   rlimit present{};
@@ -51,15 +45,19 @@ Limit MakeLimit(__rlimit_resource resource, rlim_t soft, rlim_t hard) {
   return {resource, {std::min(soft, present.rlim_max), std::min(hard, present.rlim_max)}};
 }
 
-std::vector<Limit> MakeLimits(const ChildLimits& limits) {
+rlim_t ProcessesOnHost() {
+  struct sysinfo info {};
+  return sysinfo(&info) == 0 ? info.procs : 0;
+}
+
+std::vector<Limit> MakeLimits(const ChildLimits& limits, bool in_namespaces) {
   std::vector<Limit> made = {MakeLimit(RLIMIT_CORE, 0, 0)};
-  if (limits.memory_bytes > 0) {
-    const auto bytes = static_cast<rlim_t>(limits.memory_bytes);
-    made.push_back(MakeLimit(RLIMIT_AS, bytes, bytes));
-  }
-  if (limits.file_size_bytes > 0) {
-    const auto bytes = static_cast<rlim_t>(limits.file_size_bytes);
-    made.push_back(MakeLimit(RLIMIT_FSIZE, bytes, bytes));
+  const auto add = [&](__rlimit_resource resource, rlim_t value) { made.push_back(MakeLimit(resource, value, value)); };
+  if (limits.memory_bytes > 0) add(RLIMIT_AS, static_cast<rlim_t>(limits.memory_bytes));
+  if (limits.disk_bytes > 0) add(RLIMIT_FSIZE, static_cast<rlim_t>(limits.disk_bytes));
+  if (limits.processes > 0) {
+    // The supervisor is one, too.
+    add(RLIMIT_NPROC, static_cast<rlim_t>(limits.processes) + (in_namespaces ? 1 : ProcessesOnHost()));
   }
   if (limits.cpu_time != absl::InfiniteDuration()) {
     const auto seconds = static_cast<rlim_t>(absl::ToInt64Seconds(absl::Ceil(limits.cpu_time, absl::Seconds(1))));
@@ -76,81 +74,28 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return pointers;
 }
 
-// All that the child needs between fork and exec, made before the fork: there it may not allocate.
-struct Preparation {
-  std::vector<std::string> arguments;
-  std::vector<std::string> environment;
-  std::vector<char*> argv;
-  std::vector<char*> envp;
-  std::vector<Limit> limits;
-  const char* folder;
-  pid_t parent;
-  int null_fd;
-  int output_fd;
-  int events_fd;
-  int error_fd;
-};
-
-// What went wrong between fork and exec, as it travels through the pipe.
-struct ChildError {
-  int errno_value;
-  std::array<char, 32> step;
-};
-
-// From here to exec only calls that are safe after a fork from many threads.
-[[noreturn]] void Fail(int error_fd, const char* step) {
-  ChildError error{errno, {}};
-  for (size_t i = 0; i + 1 < error.step.size() && step[i] != '\0'; ++i) error.step[i] = step[i];
-  [[maybe_unused]] const ssize_t written = write(error_fd, &error, sizeof(error));
-  _exit(127);
-}
-
-void ResetSignals() {
-  struct sigaction action {};
-  action.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, &action, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-// Returns the number the error pipe has from now on.
-int ArrangeDescriptors(const Preparation& preparation) {
-  // First out of the way of 0 to 3, where any of them may be by chance.
-  const int error_fd = fcntl(preparation.error_fd, F_DUPFD_CLOEXEC, kFirstFreeFd);
-  const int null_fd = fcntl(preparation.null_fd, F_DUPFD_CLOEXEC, kFirstFreeFd);
-  const int output_fd = fcntl(preparation.output_fd, F_DUPFD_CLOEXEC, kFirstFreeFd);
-  const int events_fd = fcntl(preparation.events_fd, F_DUPFD_CLOEXEC, kFirstFreeFd);
-  if (error_fd < 0 || null_fd < 0 || output_fd < 0 || events_fd < 0)
-    Fail(preparation.error_fd, "duplicate descriptors");
-  if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0 ||
-      dup2(events_fd, kEventsFd) < 0) {
-    Fail(error_fd, "place descriptors");
-  }
-  if (close_range(kEventsFd + 1, static_cast<unsigned>(error_fd) - 1, 0) != 0 ||
-      close_range(static_cast<unsigned>(error_fd) + 1, UINT_MAX, 0) != 0) {
-    Fail(error_fd, "close descriptors");
-  }
-  return error_fd;
-}
-
-[[noreturn]] void RunInChild(const Preparation& preparation) {
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) Fail(preparation.error_fd, "ask to die with the worker");
-  if (getppid() != preparation.parent) _exit(127);  // The worker died before the line above.
-  if (setsid() < 0) Fail(preparation.error_fd, "start a session");
-  ResetSignals();
-  umask(077);
-  const int error_fd = ArrangeDescriptors(preparation);
-  if (chdir(preparation.folder) != 0) Fail(error_fd, "enter its folder");
-  for (const Limit& limit : preparation.limits) {
-    if (setrlimit(limit.resource, &limit.value) != 0) Fail(error_fd, "set its limits");
-  }
-  execve(preparation.argv[0], preparation.argv.data(), preparation.envp.data());
-  Fail(error_fd, "start it");
+// The kernel's copy of it is the program's own: its strings lie one behind the other from the program's name on.
+std::pair<char*, size_t> FindCommandLine() {
+  const absl::StatusOr<std::string> line = base::ReadFile("/proc/self/cmdline", kMaxCommandLineBytes);
+  return {program_invocation_name, line.ok() ? line->size() : 0};
 }
 
 // The C library of Debian 12 declares pidfd_open without C linkage.
 base::UniqueFd OpenPidfd(pid_t pid) { return base::UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
+
+absl::Status WriteProc(pid_t pid, const char* name, const std::string& text) {
+  const std::string path = absl::StrCat("/proc/", pid, "/", name);
+  ASSIGN_OR_RETURN(const base::UniqueFd fd, base::OpenFile(path, O_WRONLY));
+  return base::WriteAll(fd.get(), text, path);
+}
+
+// Says who the process of a new user namespace is on the host.
+absl::Status MapUser(pid_t pid, const Sandbox& sandbox) {
+  // Without privileges only who cannot drop a group may choose one.
+  if (sandbox.group == getegid()) RETURN_IF_ERROR(WriteProc(pid, "setgroups", "deny"));
+  RETURN_IF_ERROR(WriteProc(pid, "gid_map", absl::StrCat(kNobody, " ", sandbox.group, " 1")));
+  return WriteProc(pid, "uid_map", absl::StrCat(kNobody, " ", sandbox.user, " 1"));
+}
 
 // OK once the child runs its program; else why it does not.
 absl::Status ReadChildError(int fd, const std::string& program) {
@@ -160,47 +105,99 @@ absl::Status ReadChildError(int fd, const std::string& program) {
     count = read(fd, &error, sizeof(error));
   } while (count < 0 && errno == EINTR);
   if (count == 0) return absl::OkStatus();
-  if (count != sizeof(error)) return absl::InternalError(absl::StrCat("cannot run ", program));
+  if (count != sizeof(error)) return absl::InternalError(absl::StrCat("cannot see whether ", program, " was started"));
   return base::ErrnoStatus(error.errno_value, absl::StrCat("cannot run ", program, ": cannot ", error.step.data()));
+}
+
+struct Surroundings {
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+};
+
+Preparation Prepare(const ChildCommand& command, Surroundings& words) {
+  const Sandbox& sandbox = command.sandbox;
+  words.arguments = command.arguments;
+  words.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", absl::StrCat("HOME=", command.folder),
+                       absl::StrCat("TMPDIR=", command.folder), "LANG=C.UTF-8"};
+  words.environment.insert(words.environment.end(), command.environment.begin(), command.environment.end());
+  std::vector<std::string> readable = sandbox.readable;
+  readable.insert(readable.end(), command.readable.begin(), command.readable.end());
+
+  Preparation preparation{};
+  preparation.argv = Pointers(words.arguments);
+  preparation.envp = Pointers(words.environment);
+  preparation.limits = MakeLimits(command.limits, sandbox.namespaces);
+  preparation.folder = command.folder;
+  preparation.command_line = FindCommandLine();
+  if (sandbox.namespaces) {
+    preparation.view = sandbox::MakeFileView(readable, command.folder);
+  } else if (sandbox.file_rules_abi > 0) {
+    preparation.rules = sandbox::MakeFileRules(sandbox.file_rules_abi, readable, command.folder);
+  }
+  // Among its own processes there is nothing to see.
+  if (sandbox.call_filter) preparation.call_filter = sandbox::MakeCallFilter(/*may_trace=*/sandbox.namespaces);
+  return preparation;
+}
+
+absl::Status GiveFolder(const ChildCommand& command) {
+  const Sandbox& sandbox = command.sandbox;
+  if (!sandbox.namespaces || sandbox.user == geteuid()) return absl::OkStatus();
+  if (chown(command.folder.c_str(), sandbox.user, sandbox.group) == 0) return absl::OkStatus();
+  return base::ErrnoStatus(errno, absl::StrCat("cannot give ", command.folder, " to user ", sandbox.user));
+}
+
+// Lets the supervisor begin.
+absl::Status Begin(pid_t pid, const ChildCommand& command, int go_fd) {
+  if (command.sandbox.namespaces) {
+    RETURN_IF_ERROR(base::Annotate(MapUser(pid, command.sandbox), "cannot use a user namespace"));
+  }
+  return base::WriteAll(go_fd, "g", "a pipe");
 }
 
 }  // namespace
 
 absl::StatusOr<SpawnedChild> Spawn(const ChildCommand& command) {
+  RETURN_IF_ERROR(GiveFolder(command));
   ASSIGN_OR_RETURN(const base::UniqueFd null_fd, base::OpenFile("/dev/null", O_RDONLY));
   ASSIGN_OR_RETURN(Pipe output, MakePipe());
   ASSIGN_OR_RETURN(Pipe events, MakePipe());
   ASSIGN_OR_RETURN(Pipe error, MakePipe());
-  fcntl(output.read_end.get(), F_SETFL, O_NONBLOCK);
-  fcntl(events.read_end.get(), F_SETFL, O_NONBLOCK);
+  ASSIGN_OR_RETURN(Pipe status, MakePipe());
+  ASSIGN_OR_RETURN(Pipe go, MakePipe());
+  for (const Pipe* pipe : {&output, &events, &status}) fcntl(pipe->read_end.get(), F_SETFL, O_NONBLOCK);
 
-  Preparation preparation{.arguments = command.arguments,
-                          .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", absl::StrCat("HOME=", command.folder),
-                                          absl::StrCat("TMPDIR=", command.folder), "LANG=C.UTF-8"},
-                          .argv = {},
-                          .envp = {},
-                          .limits = MakeLimits(command.limits),
-                          .folder = command.folder.c_str(),
-                          .parent = getpid(),
-                          .null_fd = null_fd.get(),
-                          .output_fd = output.write_end.get(),
-                          .events_fd = events.write_end.get(),
-                          .error_fd = error.write_end.get()};
-  preparation.argv = Pointers(preparation.arguments);
-  preparation.envp = Pointers(preparation.environment);
+  Surroundings words;
+  Preparation preparation = Prepare(command, words);
+  preparation.null_fd = null_fd.get();
+  preparation.output_fd = output.write_end.get();
+  preparation.events_fd = events.write_end.get();
+  preparation.error_fd = error.write_end.get();
+  preparation.status_fd = status.write_end.get();
+  preparation.go_fd = go.read_end.get();
 
-  const pid_t pid = fork();
-  if (pid < 0) return base::ErrnoStatus(errno, absl::StrCat("cannot start a process for ", command.arguments[0]));
-  if (pid == 0) RunInChild(preparation);
+  const unsigned long flags = SIGCHLD | (command.sandbox.namespaces ? kNamespaces : 0);
+  const auto pid = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
+  if (pid < 0) {
+    return base::ErrnoStatus(errno, absl::StrCat("cannot start a process for ", command.arguments[0],
+                                                 command.sandbox.namespaces ? " in new namespaces" : ""));
+  }
+  if (pid == 0) Supervise(preparation);
 
   error.write_end = base::UniqueFd();
-  SpawnedChild child{pid, OpenPidfd(pid), std::move(output.read_end), std::move(events.read_end)};
-  absl::Status status = ReadChildError(error.read_end.get(), command.arguments[0]);
-  if (status.ok() && !child.pidfd.valid()) status = base::ErrnoStatus(errno, "cannot watch a process (pidfd_open)");
-  if (status.ok()) return child;
+  go.read_end = base::UniqueFd();
+  SpawnedChild child{pid,
+                     OpenPidfd(pid),
+                     std::move(output.read_end),
+                     std::move(events.read_end),
+                     std::move(status.read_end),
+                     std::move(go.write_end)};
+  absl::Status started = Begin(pid, command, child.alive.get());
+  if (started.ok()) started = ReadChildError(error.read_end.get(), command.arguments[0]);
+  if (started.ok() && !child.pidfd.valid()) started = base::ErrnoStatus(errno, "cannot watch a process (pidfd_open)");
+  if (started.ok()) return child;
   kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);
-  return status;
+  return started;
 }
 
 }  // namespace joinery::worker

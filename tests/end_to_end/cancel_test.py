@@ -43,7 +43,7 @@ def test_cancel_a_queued_job(service, inputs):
 def test_ctrl_c_while_waiting(service, inputs, held_compiler):
     """The job goes on without its client."""
     service.start_server()
-    service.start_worker("--compiler", held_compiler.path)
+    service.start_worker(*held_compiler.options())
     client = service.start_client("build", *inputs.client_arguments())
     job_id = service.wait_until_running()
     client.signal(signal.SIGINT)
@@ -79,7 +79,7 @@ def test_idle_service_stops(programs, service):
 def test_worker_stops_in_the_middle_of_a_job(service, inputs, held_compiler):
     """It hands the job back, and that attempt does not count."""
     service.start_server()
-    worker = service.start_worker("--compiler", held_compiler.path)
+    worker = service.start_worker(*held_compiler.options(), "--grace", "100ms")
     job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     worker.signal(signal.SIGTERM)
@@ -91,10 +91,24 @@ def test_worker_stops_in_the_middle_of_a_job(service, inputs, held_compiler):
     assert (job["state"], job["attempts"], job["worker"]) == ("JOB_STATE_SUCCEEDED", 1, "worker-2")
 
 
+def test_worker_ends_its_job_before_it_stops(service, inputs, held_compiler):
+    service.start_server()
+    worker = service.start_worker(*held_compiler.options())
+    job_id = service.submit(inputs)
+    service.wait_until_calibrating(job_id)
+    worker.signal(signal.SIGTERM)
+    queued = service.submit(inputs)
+    held_compiler.release()
+    assert worker.wait(30).code == 0, worker.transcript()
+    job = service.show(job_id)
+    assert (job["state"], job["attempts"], job["worker"]) == ("JOB_STATE_SUCCEEDED", 1, "worker-1")
+    assert service.show(queued)["state"] == "JOB_STATE_QUEUED"
+
+
 def test_server_stops_in_the_middle_of_a_job(service, inputs, held_compiler):
     """The worker waits for it; the lease still holds when it is back."""
     service.start_server()
-    worker = service.start_worker("--compiler", held_compiler.path)
+    worker = service.start_worker(*held_compiler.options())
     job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     service.server.signal(signal.SIGTERM)

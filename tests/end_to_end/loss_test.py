@@ -34,7 +34,7 @@ def wait_until_uploading(service):
 
 def test_worker_killed_in_the_middle_of_a_job(programs, service, inputs, held_compiler):
     service.start_server(lease_term=1)
-    first = service.start_worker("--compiler", held_compiler.path)
+    first = service.start_worker(*held_compiler.options())
     job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     assert service.compilers()
@@ -53,7 +53,7 @@ def test_three_workers_lost(programs, service, inputs, held_compiler):
     service.start_server(lease_term=0.5)
     job_id = service.submit(inputs)
     for attempt in range(1, 4):
-        worker = service.start_worker("--compiler", held_compiler.path)
+        worker = service.start_worker(*held_compiler.options())
         wait_until(lambda: service.show(job_id)["attempts"] == attempt, f"attempt {attempt}")
         worker.kill()
     job = service.wait_until_final(job_id)
@@ -65,7 +65,7 @@ def test_three_workers_lost(programs, service, inputs, held_compiler):
 def test_worker_frozen_beyond_its_lease(programs, service, inputs, held_compiler):
     """It comes back to life when its job is another's: what it then says does not count."""
     service.start_server(lease_term=1)
-    first = service.start_worker("--compiler", held_compiler.path)
+    first = service.start_worker(*held_compiler.options())
     job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     frozen = [first.pid, *service.compilers()]
@@ -79,6 +79,7 @@ def test_worker_frozen_beyond_its_lease(programs, service, inputs, held_compiler
     assert (job["state"], job["attempts"], job["worker"]) == ("JOB_STATE_SUCCEEDED", 2, "worker-2")
     wait_until(lambda: not service.compilers(), "the first worker gives up its compiler", seconds=5)
     # Both go on with the next jobs.
+    held_compiler.release()
     assert first.is_running() and second.is_running()
     again = service.wait_until_final(service.submit(write_inputs(programs.files)))
     assert (again["state"], again["attempts"]) == ("JOB_STATE_SUCCEEDED", 1)
@@ -105,7 +106,7 @@ def test_server_killed_in_the_middle_of_an_upload(programs, service, large_input
 
 def test_server_killed_while_a_job_runs(programs, service, inputs, held_compiler):
     service.start_server(lease_term=15)
-    service.start_worker("--compiler", held_compiler.path)
+    service.start_worker(*held_compiler.options())
     client = service.start_client("build", *inputs.client_arguments(), "-o", programs.files / "out.joint")
     job_id = service.wait_until_running()
     service.wait_until_calibrating(job_id)
@@ -134,7 +135,7 @@ def test_client_killed_half_way_in_an_upload(programs, service, large_inputs):
 
 def test_client_killed_while_it_waits(service, inputs, held_compiler):
     service.start_server()
-    service.start_worker("--compiler", held_compiler.path)
+    service.start_worker(*held_compiler.options())
     client = service.start_client("build", *inputs.client_arguments())
     job_id = service.wait_until_running()
     client.kill()

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 
 from programs import BIN, DEADLINE, processes_in, wait_until
 
@@ -31,6 +32,16 @@ class HeldCompiler:
         self.path.write_text(_HELD)
         self.path.chmod(0o755)
 
+    def options(self):
+        """Of a worker that is to use it."""
+        return ["--compiler", self.path, "--readable", self.folder, *self._libraries()]
+
+    def _libraries(self):
+        """What the real compiler links with, since a worker sees only what the script does."""
+        lines = subprocess.run(["ldd", self.folder / "real/joineryc"], capture_output=True, text=True).stdout.splitlines()
+        paths = [word for line in lines for word in line.split() if word.startswith("/")]
+        return [word for path in paths if not path.startswith(("/lib", "/usr")) for word in ("--readable", path)]
+
     def release(self):
         """Lets all go on that wait, and those to come not wait."""
         (self.folder / "go").touch()
@@ -44,10 +55,11 @@ class Service:
         self.data, self.work = programs.folder / "data", programs.folder / "work"
         self.server, self.address, self._workers = None, "127.0.0.1:0", 0
 
-    def start_server(self, lease_term=15):
+    def start_server(self, lease_term=15, options=()):
         """On a free port the first time, and on the same one when started again."""
         self.server = self.programs.start(
-            "joineryd", "--data-dir", self.data, "--listen", self.address, "--lease-term", lease_term)
+            "joineryd", "--data-dir", self.data, "--listen", self.address, "--lease-term", lease_term,
+            *options)
         listening = wait_until(lambda: _LISTENING.search(self.server.out()) or not self.server.is_running(),
                                "joineryd says where it listens")
         assert listening is not True, f"joineryd ended\n{self.server.transcript()}"

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_folder.h"
+#include "tests/worker/child_process_fixture.h"
 #include "worker/classify.h"
 #include "worker/compiler_version.h"
 #include "worker/work_folder.h"
@@ -26,52 +27,14 @@ namespace {
 
 using ::joinery::testing::IsOk;
 using ::joinery::testing::IsOkAndHolds;
+using ::joinery::testing::kStub;
 using ::joinery::testing::StatusIs;
-using ::joinery::testing::TemporaryFolder;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr char kStub[] = JOINERY_STUB_COMPILER;
-
-class ChildProcessTest : public ::testing::Test {
+class ChildProcessTest : public ::joinery::testing::ChildProcessTest {
  protected:
-  ChildCommand Command(const std::string& deed) {
-    EXPECT_THAT(base::WriteFileAtomically(folder_ / "config.prototxt", deed), IsOk());
-    EXPECT_THAT(base::WriteFileAtomically(folder_ / "model.onnx", "model"), IsOk());
-    EXPECT_THAT(base::WriteFileAtomically(folder_ / "calibration.tar", "tar"), IsOk());
-    return {{kStub, "build", "--input", "model.onnx", "--calibration", "calibration.tar", "--config", "config.prototxt",
-             "--output", "out.joint", "--report", "report.json", "--events-fd", "3"},
-            folder_.path(),
-            limits_};
-  }
-
-  ChildEnd Run(const std::string& deed) {
-    absl::StatusOr<ChildEnd> end = RunChild(Command(deed), stop_, [&](absl::string_view bytes) {
-      absl::StrAppend(&events_, bytes);
-      if (on_events_) on_events_();
-    });
-    EXPECT_THAT(end, IsOk());
-    return end.ok() ? *std::move(end) : ChildEnd();
-  }
-
   v1::Failure RunToFailure(const std::string& deed) { return ClassifyEnd(Run(deed), limits_).value_or(v1::Failure()); }
-
-  std::string Report() { return base::ReadFile(folder_ / "report.json", 1 << 20).value_or(""); }
-
-  // The process the stub told about ("pid=N"), or 0.
-  pid_t ToldPid() const {
-    const size_t at = events_.find("pid=");
-    pid_t pid = 0;
-    if (at == std::string::npos) return 0;
-    const size_t end = events_.find('"', at);
-    return absl::SimpleAtoi(events_.substr(at + 4, end - at - 4), &pid) ? pid : 0;
-  }
-
-  TemporaryFolder folder_;
-  ChildLimits limits_;
-  JobStop stop_;
-  std::string events_;
-  std::function<void()> on_events_;
 };
 
 // A killed process is gone for good once somebody has reaped it, which for an orphan is not us.
@@ -95,7 +58,7 @@ TEST_F(ChildProcessTest, EventsAndFilesArriveFromAChildThatEndsWell) {
 
 TEST_F(ChildProcessTest, TheChildHasNothingButWhatItIsGiven) {
   limits_.memory_bytes = int64_t{1} << 30;
-  limits_.file_size_bytes = int64_t{1} << 20;
+  limits_.disk_bytes = int64_t{1} << 20;
   setenv("JOINERY_SECRET", "do not tell", 1);
   const base::UniqueFd leaked(dup(STDERR_FILENO));  // Not close-on-exec, as a careless library may leave one.
   sigset_t blocked;
@@ -136,8 +99,30 @@ TEST_F(ChildProcessTest, MemoryRunningOutIsTold) {
 
 TEST_F(ChildProcessTest, OtherSignsOfMemoryRunningOutAreTold) {
   EXPECT_EQ(RunToFailure("throw_bad_alloc").reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
-  EXPECT_EQ(RunToFailure("exit 137").reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
-  EXPECT_EQ(RunToFailure(absl::StrCat("raise ", SIGKILL)).reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
+}
+
+// A child that was killed by SIGKILL while the kernel killed so many processes for want of memory.
+v1::Failure ClassifyKilled(std::optional<int64_t> killed_for_memory, int wait_status = SIGKILL) {
+  ChildEnd end;
+  end.wait_status = wait_status;
+  end.killed_for_memory = killed_for_memory;
+  return ClassifyEnd(end, {}).value_or(v1::Failure());
+}
+
+TEST(ClassifyTest, F06_TheKernelsAnswerToMemoryRunningOutIsToldFromAnothersSignal) {
+  EXPECT_EQ(ClassifyKilled(1).reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
+  EXPECT_EQ(ClassifyKilled(std::nullopt).reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
+  EXPECT_EQ(ClassifyKilled(0).reason(), v1::FAILURE_REASON_INTERNAL);
+  EXPECT_EQ(ClassifyKilled(0).fault_of(), v1::FAULT_OF_INFRASTRUCTURE);
+  constexpr int kExitCode137 = 137 << 8;
+  EXPECT_EQ(ClassifyKilled(1, kExitCode137).reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
+  EXPECT_EQ(ClassifyKilled(0, kExitCode137).fault_of(), v1::FAULT_OF_INFRASTRUCTURE);
+}
+
+TEST_F(ChildProcessTest, ASignalThatSomebodyElseSentIsNoFaultOfTheJob) {
+  const v1::Failure failure = RunToFailure(absl::StrCat("raise ", SIGKILL));
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INTERNAL);
+  EXPECT_EQ(failure.fault_of(), v1::FAULT_OF_INFRASTRUCTURE);
 }
 
 TEST_F(ChildProcessTest, WallTimeRunningOutIsTold) {
@@ -156,10 +141,10 @@ TEST_F(ChildProcessTest, ProcessorTimeRunningOutIsTold) {
 }
 
 TEST_F(ChildProcessTest, AFileTooLargeIsTold) {
-  limits_.file_size_bytes = int64_t{4} << 20;
+  limits_.disk_bytes = int64_t{4} << 20;
   const v1::Failure failure = RunToFailure("write_much");
   EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INTERNAL);
-  EXPECT_THAT(failure.message(), HasSubstr("SIGXFSZ"));
+  EXPECT_THAT(failure.message(), HasSubstr("4 MiB"));
 }
 
 TEST_F(ChildProcessTest, OtherSignalsAreNamed) {
@@ -220,10 +205,10 @@ TEST_F(ChildProcessTest, AStopRequestedBeforehandIsHeeded) {
 
 TEST_F(ChildProcessTest, TheVersionOfTheCompilerIsRead) {
   ASSERT_OK_AND_ASSIGN(WorkFolder work_folder, WorkFolder::Open(folder_ / "work"));
-  EXPECT_THAT(ReadCompilerVersion(kStub, work_folder), IsOkAndHolds("1.2.3"));
-  EXPECT_THAT(ReadCompilerVersion("/bin/false", work_folder),
+  EXPECT_THAT(ReadCompilerVersion(kStub, Sandbox(), work_folder), IsOkAndHolds("1.2.3"));
+  EXPECT_THAT(ReadCompilerVersion("/bin/false", Sandbox(), work_folder),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("/bin/false")));
-  EXPECT_THAT(ReadCompilerVersion("/nonexistent", work_folder),
+  EXPECT_THAT(ReadCompilerVersion("/nonexistent", Sandbox(), work_folder),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("--compiler")));
 }
 

@@ -9,6 +9,7 @@
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/status_matchers.h"
 #include "worker/compiler_events.h"
+#include "worker/stage_times.h"
 
 namespace joinery::worker {
 namespace {
@@ -94,7 +95,10 @@ class CompilerEventsTest : public ::testing::Test {
   FakeClock clock_;
   EventQueue queue_{clock_};
   DisplayNames names_{v1::BuildSpec()};
-  CompilerEvents events_{queue_, names_};
+  telemetry::Tracer tracer_{nullptr, clock_, [] { return uint64_t{1}; }};
+  WorkerMetrics metrics_;
+  StageTimes stages_{tracer_, std::nullopt, metrics_};
+  CompilerEvents events_{queue_, names_, stages_};
 };
 
 TEST_F(CompilerEventsTest, EventsMayComeInPiecesAndWithFieldsNotKnown) {

@@ -57,7 +57,7 @@ class LeaseLoopTest : public ::testing::Test {
                       .first_retry = absl::Milliseconds(10),
                       .longest_retry = absl::Milliseconds(50)},
                      *workers, *blobs, *cache, *work_folder, clock, stopwatch, random);
-      status_ = loop.Run(stop_.get_token());
+      status_ = loop.Run(stop_.get_token(), stop_.get_token());
     });
   }
 
@@ -144,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(, BadEndTest,
                          ::testing::ValuesIn<BadEnd>({
                              {"fail", v1::FAILURE_REASON_INVALID_CONFIG, "mine.prototxt has a mistake"},
                              {"raise 11", v1::FAILURE_REASON_INTERNAL, "SIGSEGV"},
-                             {"raise 9", v1::FAILURE_REASON_OUT_OF_MEMORY, "memory"},
+                             {"raise 9", v1::FAILURE_REASON_INTERNAL, "somebody on the worker's host"},
                              {"allocate", v1::FAILURE_REASON_OUT_OF_MEMORY, "256 MiB"},
                              {"make_nothing", v1::FAILURE_REASON_INTERNAL, "did not write an artifact"},
                              {"link_elsewhere", v1::FAILURE_REASON_INTERNAL, "not a file of its own"},

@@ -1,5 +1,8 @@
 // The program joinery-worker itself: signals, exit codes, and what is left when it is killed.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,9 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "base/file.h"
 #include "tests/testing/temporary_folder.h"
 #include "tests/worker/fake_server.h"
 
@@ -30,9 +32,10 @@ class ProgramTest : public ::testing::Test {
     }
   }
 
-  pid_t Start(const std::string& compiler = JOINERY_STUB_COMPILER) {
+  pid_t Start(const std::vector<std::string>& options = {}, const std::string& compiler = JOINERY_STUB_COMPILER) {
     std::vector<std::string> words = {JOINERY_WORKER, "--server",        server_.address(), "--compiler",    compiler,
                                       "--cache-dir",  folder_ / "cache", "--work-dir",      folder_ / "work"};
+    words.insert(words.end(), options.begin(), options.end());
     std::vector<char*> argv;
     argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
@@ -53,11 +56,20 @@ class ProgramTest : public ::testing::Test {
     return status;
   }
 
-  // Of the compiler, once it runs; 0 if it does not.
-  pid_t CompilerPid() {
-    pid_t pid = 0;
-    const std::string line = server_.WaitForLine("pid=").value_or("");
-    return absl::SimpleAtoi(absl::StripPrefix(line, "pid="), &pid) ? pid : 0;
+  // Whether the lock of "hang_locked" is there and free, which it is once all the compiler's processes are gone.
+  bool LockBecomesFree() {
+    for (int i = 0; i < 1000; ++i, absl::SleepFor(absl::Milliseconds(10))) {
+      const absl::StatusOr<base::UniqueFd> fd = base::OpenFile(FindLock(), O_RDONLY);
+      if (fd.ok() && flock(fd->get(), LOCK_EX | LOCK_NB) == 0) return true;
+    }
+    return false;
+  }
+
+  std::string FindLock() const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "work")) {
+      if (entry.path().filename() == "held") return entry.path();
+    }
+    return "";
   }
 
   bool WorkFolderIsEmpty() const { return std::filesystem::is_empty(folder_ / "work"); }
@@ -67,15 +79,26 @@ class ProgramTest : public ::testing::Test {
   std::vector<pid_t> running_;
 };
 
-bool EndsSoon(pid_t pid) {
-  for (int i = 0; i < 1000 && kill(pid, 0) == 0; ++i) absl::SleepFor(absl::Milliseconds(10));
-  return kill(pid, 0) != 0;
+TEST_F(ProgramTest, F07_SigtermLetsTheJobEndAndTakesNoOther) {
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
+  const pid_t worker = Start({"--readable", folder_.path()});
+  const std::string token = server_.AddJob("wait_for_go " + folder_.path());
+  ASSERT_TRUE(server_.WaitForLine("waiting").has_value());
+  const std::string next = server_.AddJob("succeed");
+  kill(worker, SIGTERM);
+  ASSERT_TRUE(base::WriteFileAtomically(folder_ / "go", "").ok());
+  EXPECT_EQ(WaitFor(worker), 0);
+  const std::optional<v1::FinishJobRequest> finish = server_.WaitForFinish(token);
+  EXPECT_TRUE(finish.has_value() && finish->has_result());
+  EXPECT_TRUE(WorkFolderIsEmpty());
+  Start();
+  EXPECT_TRUE(server_.WaitForFinish(next).has_value());
 }
 
-TEST_F(ProgramTest, SigtermHandsTheJobBackAndExitsWithZero) {
-  const pid_t worker = Start();
-  const std::string token = server_.AddJob("hang_deaf");
-  ASSERT_NE(CompilerPid(), 0);
+TEST_F(ProgramTest, F07_TheEndOfTheGraceHandsTheJobBackAndExitsWithZero) {
+  const pid_t worker = Start({"--grace", "300ms"});
+  const std::string token = server_.AddJob("hang_locked");
+  ASSERT_TRUE(server_.WaitForLine("locked").has_value());
   kill(worker, SIGTERM);
   EXPECT_EQ(WaitFor(worker), 0);
   const std::optional<v1::FinishJobRequest> finish = server_.WaitForFinish(token);
@@ -83,14 +106,29 @@ TEST_F(ProgramTest, SigtermHandsTheJobBackAndExitsWithZero) {
   EXPECT_TRUE(WorkFolderIsEmpty());
 }
 
-TEST_F(ProgramTest, AKilledWorkerTakesItsCompilerAlongAndTheNextOneCleansUp) {
-  const pid_t worker = Start();
-  server_.AddJob("hang_deaf");
-  const pid_t compiler = CompilerPid();
-  ASSERT_NE(compiler, 0);
+TEST_F(ProgramTest, F07_ASecondSigtermHandsTheJobBackAtOnce) {
+  const pid_t worker = Start({"--grace", "1h"});
+  const std::string token = server_.AddJob("hang_locked");
+  ASSERT_TRUE(server_.WaitForLine("locked").has_value());
+  kill(worker, SIGTERM);
+  absl::SleepFor(absl::Milliseconds(100));  // Two that come together are one.
+  const absl::Time begin = absl::Now();
+  kill(worker, SIGTERM);
+  EXPECT_EQ(WaitFor(worker), 0);
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(3));
+  const std::optional<v1::FinishJobRequest> finish = server_.WaitForFinish(token);
+  EXPECT_TRUE(finish.has_value() && finish->has_released());
+}
+
+class KilledWorkerTest : public ProgramTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(KilledWorkerTest, F02_TakesItsCompilerAlongAndTheNextOneCleansUp) {
+  const pid_t worker = Start({"--sandbox", GetParam()});
+  server_.AddJob("hang_locked");
+  ASSERT_TRUE(server_.WaitForLine("locked").has_value());
   kill(worker, SIGKILL);
   EXPECT_TRUE(WIFSIGNALED(WaitFor(worker)));
-  EXPECT_TRUE(EndsSoon(compiler));
+  EXPECT_TRUE(LockBecomesFree());
   EXPECT_FALSE(WorkFolderIsEmpty());
 
   const pid_t next = Start();
@@ -100,11 +138,45 @@ TEST_F(ProgramTest, AKilledWorkerTakesItsCompilerAlongAndTheNextOneCleansUp) {
   EXPECT_EQ(WaitFor(next), 0);
   EXPECT_TRUE(WorkFolderIsEmpty());
 }
+INSTANTIATE_TEST_SUITE_P(, KilledWorkerTest, ::testing::Values("auto", "basic"));
 
-TEST_F(ProgramTest, ACompilerThatCannotBeRunEndsItAtOnce) {
-  const int status = WaitFor(Start("/nonexistent/joineryc"));
+TEST_F(ProgramTest, F03_AWorkerThatWasFrozenBeyondItsLeaseDropsTheJobAndGoesOn) {
+  const pid_t worker = Start();
+  const std::string lost = server_.AddJob("hang_locked", absl::Seconds(1));
+  ASSERT_TRUE(server_.WaitForLine("locked").has_value());
+  kill(worker, SIGSTOP);
+  server_.TakeLeaseAway(lost);
+  const std::string next = server_.AddJob("succeed");
+  kill(worker, SIGCONT);
+  const std::optional<v1::FinishJobRequest> finish = server_.WaitForFinish(next);
+  EXPECT_TRUE(finish.has_value() && finish->has_result());
+}
+
+TEST_F(ProgramTest, CheckSaysWhatTheCompilerIsAndAsksForNoJob) {
+  const pid_t check = Start({"check"});
+  EXPECT_EQ(WaitFor(check), 0);
+  EXPECT_EQ(server_.compiler_version(), "");
+}
+
+TEST_F(ProgramTest, F10_AWorkerWhoseCompilerBreaksHandsTheJobBackAndEnds) {
+  const std::string compiler = folder_ / "joineryc";
+  ASSERT_TRUE(base::WriteFileAtomically(compiler, "#!/bin/sh\necho joineryc 1.2.3\n").ok());
+  ASSERT_EQ(chmod(compiler.c_str(), 0755), 0);
+  const pid_t worker = Start({}, compiler);
+  ASSERT_TRUE(server_.WaitForLeaseCalls(1));
+  ASSERT_TRUE(base::WriteFileAtomically(compiler, "#!/bin/sh\nexit 1\n").ok());
+  ASSERT_EQ(chmod(compiler.c_str(), 0755), 0);
+  const std::string token = server_.AddJob("succeed");
+  const std::optional<v1::FinishJobRequest> finish = server_.WaitForFinish(token);
+  EXPECT_TRUE(finish.has_value() && finish->has_released());
+  EXPECT_EQ(WEXITSTATUS(WaitFor(worker)), 10);
+}
+
+TEST_F(ProgramTest, F10_ACompilerThatCannotBeRunEndsItAtOnce) {
+  const int status = WaitFor(Start({}, "/nonexistent/joineryc"));
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 10);
+  EXPECT_EQ(server_.compiler_version(), "");  // It asked for no job.
 }
 
 TEST_F(ProgramTest, SeveralWorkersShareFolders) {

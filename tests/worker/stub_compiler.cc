@@ -2,13 +2,21 @@
 // can do is the table at the end.
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cctype>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -170,6 +178,119 @@ int MakeLockedFolder(const Arguments& arguments) {
   return Succeed(arguments);
 }
 
+std::string Try(const std::string& what, bool done) {
+  return what + "=" + (done ? "done" : strerrorname_np(errno)) + "\n";
+}
+
+std::string TryToOpen(const std::string& what, const std::string& path, int flags) {
+  const int fd = open(path.c_str(), flags, 0600);
+  const std::string line = Try(what, fd >= 0);
+  if (fd >= 0) close(fd);
+  return line;
+}
+
+int CountProcesses() {
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return 0;
+  int count = 0;
+  while (const dirent* entry = readdir(folder)) count += isdigit(static_cast<unsigned char>(entry->d_name[0])) ? 1 : 0;
+  return count;
+}
+
+// Tries what a compiler has no business with, and writes into the report how far it came. The configuration has the
+// path of a secret, a folder that is not its own, and a process that is not its own.
+int Trespass(const Arguments& arguments) {
+  std::istringstream words(arguments.configuration);
+  std::string secret;
+  std::string folder;
+  pid_t stranger = 0;
+  words >> secret >> folder >> stranger;
+  const std::string parent = "/proc/" + std::to_string(getppid());
+  std::ostringstream report;
+  report << TryToOpen("read_secret", secret, O_RDONLY) << TryToOpen("list_folder", folder, O_RDONLY | O_DIRECTORY)
+         << TryToOpen("write_outside", folder + "/new", O_WRONLY | O_CREAT)
+         << TryToOpen("write_library", "/usr/lib/joinery-test", O_WRONLY | O_CREAT)
+         << TryToOpen("read_passwords", "/etc/shadow", O_RDONLY) << TryToOpen("write_own", "own", O_WRONLY | O_CREAT)
+         << TryToOpen("memory_of_parent", parent + "/mem", O_RDONLY)
+         << TryToOpen("environment_of_parent", parent + "/environ", O_RDONLY)
+         << "command_line_of_parent=" << ReadAll(parent + "/cmdline").c_str() << "\n"
+         << Try("signal_stranger", kill(stranger, 0) == 0) << Try("socket", socket(AF_INET, SOCK_STREAM, 0) >= 0)
+         << Try("unix_socket", socket(AF_UNIX, SOCK_STREAM, 0) >= 0) << Try("namespace", unshare(CLONE_NEWUSER) == 0)
+         << Try("mount", mount("tmpfs", "/tmp", "tmpfs", 0, nullptr) == 0) << Try("become_root", setuid(0) == 0)
+         << Try("run_own", execl("own", "own", nullptr) == 0) << "processes=" << CountProcesses() << "\n"
+         << "no_new_privileges=" << prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) << "\n";
+  std::ofstream(arguments.options.at("--output")) << "artifact";
+  std::ofstream(arguments.options.at("--report")) << report.str();
+  return 0;
+}
+
+// Holds a lock on the file `held` for as long as it or one of its children lives.
+void HoldLock() {
+  const int fd = open("held", O_RDONLY | O_CREAT, 0600);
+  if (fd < 0 || flock(fd, LOCK_EX) != 0) _exit(98);
+}
+
+// Leaves processes behind in sessions of their own, whose parents are gone.
+int LeaveDaemons(const Arguments& arguments) {
+  HoldLock();
+  for (int i = 0; i < 20; ++i) {
+    if (fork() != 0) continue;
+    setsid();
+    if (fork() != 0) _exit(0);
+    signal(SIGTERM, SIG_IGN);
+    Hang();
+  }
+  return Succeed(arguments);
+}
+
+// Ends by SIGKILL only.
+int HangLocked(const Arguments&) {
+  HoldLock();
+  signal(SIGTERM, SIG_IGN);
+  Log("locked");
+  Hang();
+}
+
+// Until the folder that the configuration names has a file `go`.
+int WaitForGo(const Arguments& arguments) {
+  Log("waiting");
+  while (access((arguments.configuration + "/go").c_str(), F_OK) != 0) usleep(10'000);
+  return Succeed(arguments);
+}
+
+int ForkBomb(const Arguments&) {
+  HoldLock();
+  while (true) {
+    if (fork() < 0 && errno == EAGAIN) Log("no more processes");
+  }
+}
+
+// Forks until it may not, or 2000 times.
+int ForkMany(const Arguments& arguments) {
+  int forks = 0;
+  for (; forks < 2000; ++forks) {
+    const pid_t pid = fork();
+    if (pid == 0) Hang();
+    if (pid < 0) break;
+  }
+  Log("forks=" + std::to_string(forks) + " error=" + strerrorname_np(errno));
+  return Succeed(arguments);
+}
+
+int WriteManyFiles(const Arguments&) {
+  const std::string block(1 << 20, 'x');
+  for (int i = 0; i < 200; ++i) std::ofstream("file" + std::to_string(i)) << block;
+  Hang();
+}
+
+int ReadNull(const Arguments&) {
+  std::cerr << "last words" << std::endl;
+  int* volatile nowhere = nullptr;
+  return *nowhere;
+}
+
+int Abort(const Arguments&) { abort(); }
+
 const std::map<std::string, std::function<int(const Arguments&)>> kDeeds = {
     {"succeed", Succeed},
     {"describe", Describe},
@@ -189,6 +310,15 @@ const std::map<std::string, std::function<int(const Arguments&)>> kDeeds = {
     {"make_nothing", MakeNothing},
     {"link_elsewhere", LinkElsewhere},
     {"make_locked_folder", MakeLockedFolder},
+    {"trespass", Trespass},
+    {"leave_daemons", LeaveDaemons},
+    {"hang_locked", HangLocked},
+    {"wait_for_go", WaitForGo},
+    {"fork_bomb", ForkBomb},
+    {"fork_many", ForkMany},
+    {"write_many_files", WriteManyFiles},
+    {"read_null", ReadNull},
+    {"abort", Abort},
 };
 
 }  // namespace
@@ -211,6 +341,7 @@ int main(int argc, char** argv) {
   }
   std::istringstream configuration(ReadAll(arguments.options.at("--config")));
   std::string deed;
-  configuration >> deed >> arguments.configuration;
+  configuration >> deed;
+  std::getline(configuration >> std::ws, arguments.configuration);
   return kDeeds.at(deed)(arguments);
 }
