@@ -12,7 +12,7 @@
 namespace joinery::worker {
 namespace {
 
-constexpr absl::Duration kLongestInterval = absl::Milliseconds(500);
+constexpr absl::Duration kLongestInterval = absl::Milliseconds(250);
 constexpr absl::Duration kShortestInterval = absl::Milliseconds(20);
 constexpr absl::Duration kHurry = absl::Seconds(2);
 

@@ -17,7 +17,7 @@
 
 namespace joinery::worker {
 
-// A thread beats every fifth of the lease's term, and at least every 500 ms. It requests `stop` when the server wants
+// A thread beats every fifth of the lease's term, and at least every 250 ms. It requests `stop` when the server wants
 // the job cancelled, and when the lease is lost: the server says so, or no beat came through for a whole term.
 class LeaseKeeper {
  public:

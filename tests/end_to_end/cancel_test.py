@@ -15,12 +15,12 @@ def test_cancel_a_running_job(programs, service, endless_inputs):
     service.wait_until_calibrating(job_id)
     begin = time.monotonic()
     assert service.client("jobs", "cancel", job_id).code == 0
+    wait_until(lambda: not service.compilers(), "the compiler is gone", seconds=1)
     done = client.wait(10)
     assert time.monotonic() - begin < 2
     assert done.code == 7 and done.out == "", done
     job = service.show(job_id)
     assert job["state"] == "JOB_STATE_CANCELLED" and "failure" not in job and "result" not in job
-    wait_until(lambda: not service.compilers(), "the compiler is gone", seconds=5)
     wait_until(lambda: not files_below(service.work), "its files are gone", seconds=5)
     assert not (programs.files / "out.joint").exists()
     assert worker.is_running()
@@ -92,6 +92,7 @@ def test_worker_stops_in_the_middle_of_a_job(service, inputs, held_compiler):
 
 
 def test_worker_ends_its_job_before_it_stops(service, inputs, held_compiler):
+    """And takes no other."""
     service.start_server()
     worker = service.start_worker(*held_compiler.options())
     job_id = service.submit(inputs)
