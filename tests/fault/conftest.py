@@ -30,6 +30,23 @@ def service(programs):
     return real_service.Service(programs)
 
 
+@pytest.fixture
+def messages(programs):
+    """The generated messages of the service."""
+    import rpc  # Not where there is no gRPC.
+    return rpc.Messages(programs.folder / "generated")
+
+
+@pytest.fixture
+def api(service, messages):
+    """A connection to a running server."""
+    import rpc
+    service.start_server()
+    made = rpc.Api(service.address, messages)
+    yield made
+    made.close()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
     """pytest calls it success when every test was skipped."""

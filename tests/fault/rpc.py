@@ -115,18 +115,47 @@ class Api:
         patiently(onwards)
         return content
 
-    def create_once(self, request_id, spec):
+    def make_spec(self, configuration="any"):
+        """Of a build whose blobs are there."""
+        jobs = self._messages.jobs
+        return jobs.JobSpec(build=jobs.BuildSpec(model=self.upload(b"model"), calibration=self.upload(b"samples"),
+                                                 configuration=configuration, model_name="model.onnx"))
+
+    def create(self, request_id, spec, **options):
         jobs = self._messages.jobs
         call = self._method("unary_unary", "JobService/CreateJob", jobs.Job)
-        return call(jobs.CreateJobRequest(request_id=request_id, spec=spec), timeout=CALL_SECONDS)
-
-    def create(self, request_id, spec):
-        return patiently(lambda: self.create_once(request_id, spec))
+        request = jobs.CreateJobRequest(request_id=request_id, spec=spec, options=jobs.JobOptions(**options))
+        return patiently(lambda: call(request, timeout=CALL_SECONDS))
 
     def get(self, job_id):
         jobs = self._messages.jobs
         call = self._method("unary_unary", "JobService/GetJob", jobs.Job)
         return patiently(lambda: call(jobs.GetJobRequest(id=job_id), timeout=CALL_SECONDS))
+
+    def cancel(self, job_id):
+        jobs = self._messages.jobs
+        call = self._method("unary_unary", "JobService/CancelJob", jobs.Job)
+        return patiently(lambda: call(jobs.CancelJobRequest(id=job_id), timeout=CALL_SECONDS))
+
+    def lease(self, worker, seconds=0, **capabilities):
+        """A Lease, or None if there was nothing to do."""
+        workers = self._messages.workers
+        call = self._method("unary_unary", "WorkerService/LeaseJob", workers.LeaseJobResponse)
+        request = workers.LeaseJobRequest(worker=worker, compiler_version="1",
+                                          capabilities=self._messages.jobs.Capabilities(**capabilities))
+        request.wait.FromMilliseconds(int(seconds * 1000))
+        answer = call(request, timeout=CALL_SECONDS + seconds)
+        return answer.lease if answer.HasField("lease") else None
+
+    def heartbeat(self, token):
+        workers = self._messages.workers
+        call = self._method("unary_unary", "WorkerService/Heartbeat", workers.HeartbeatResponse)
+        return call(workers.HeartbeatRequest(token=token), timeout=CALL_SECONDS)
+
+    def finish(self, token, **outcome):
+        workers = self._messages.workers
+        call = self._method("unary_unary", "WorkerService/FinishJob", workers.FinishJobResponse)
+        call(workers.FinishJobRequest(token=token, **outcome), timeout=CALL_SECONDS)
 
     def list_all(self):
         """Every job the server knows."""

@@ -18,19 +18,6 @@ LARGE = 64 << 20  # Bytes.
 
 
 @pytest.fixture
-def messages(programs):
-    return rpc.Messages(programs.folder / "generated")
-
-
-@pytest.fixture
-def api(service, messages):
-    service.start_server()
-    made = rpc.Api(service.address, messages)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def send(service, api):
     """Sends bytes as a request; returns code and message of the answer."""
     with grpc.insecure_channel(service.address, [("grpc.max_metadata_size", 1 << 20)]) as channel:
@@ -43,15 +30,9 @@ def send(service, api):
         yield once
 
 
-def make_spec(api, messages):
-    jobs = messages.jobs
-    return jobs.JobSpec(build=jobs.BuildSpec(model=api.upload(b"model"), calibration=api.upload(b"samples"),
-                                             configuration="any", model_name="model.onnx"))
-
-
 def check_that_it_works(api, messages):
     """Whatever came before, the next client is served."""
-    assert api.get(api.create("afterwards", make_spec(api, messages)).id).id
+    assert api.get(api.create("afterwards", api.make_spec()).id).id
 
 
 BAD_REQUESTS = {
@@ -81,7 +62,7 @@ def test_b06_message_beyond_the_limit_is_refused_unread(api, messages, send):
 
 
 def test_b06_flood_of_unknown_fields_is_survived(api, messages, send):
-    spec = messages.jobs.CreateJobRequest(request_id="flooded", spec=make_spec(api, messages)).SerializeToString()
+    spec = messages.jobs.CreateJobRequest(request_id="flooded", spec=api.make_spec()).SerializeToString()
     code, message = send(CREATE, spec + b"\xf8\xff\x0f\x01" * 200_000)
     assert code in (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT), message
     check_that_it_works(api, messages)
@@ -100,7 +81,7 @@ def test_b06_method_that_does_not_exist(api, messages, send):
 
 def test_f26_f27_submit_that_is_cut_short_is_there_once_or_not_at_all(service, api, messages):
     """Given up on after less and less time, and asked for again by the same id."""
-    jobs, spec = messages.jobs, make_spec(api, messages)
+    jobs, spec = messages.jobs, api.make_spec()
     ids = {}
     with grpc.insecure_channel(service.address) as channel:
         create = channel.unary_unary(CREATE, lambda message: message.SerializeToString(), jobs.Job.FromString)
@@ -143,7 +124,7 @@ def test_f24_slow_readers_do_not_fill_the_servers_memory(service, api, messages)
 
 def test_f11_many_clients_return_at_once_after_a_restart(service, api, messages):
     """Two hundred watchers lose the server together; all have found it again within 30 seconds."""
-    job_id = api.create("watched", make_spec(api, messages)).id
+    job_id = api.create("watched", api.make_spec()).id
     seen, ended = [0] * 200, []
     channels = [rpc.Api(service.address, messages) for _ in range(20)]
 
