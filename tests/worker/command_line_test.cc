@@ -47,6 +47,21 @@ TEST(CommandLineTest, SizesAndTimesHaveUnits) {
   EXPECT_EQ(line.settings->time_limit, absl::Seconds(90));
 }
 
+TEST(CommandLineTest, TheSandboxIsChosenAndChecked) {
+  const std::map<std::string, std::string> home = {{"HOME", "/users/me"}};
+  EXPECT_EQ(Parse({}, home).settings->sandbox, SandboxMode::kAuto);
+  EXPECT_FALSE(Parse({}, home).settings->check_only);
+  const CommandLine line = Parse(
+      {"check", "--sandbox", "full", "--readable=/a", "--readable", "/b", "--grace=5s", "--disk-limit=1GiB"}, home);
+  ASSERT_TRUE(line.settings.has_value());
+  EXPECT_TRUE(line.settings->check_only);
+  EXPECT_EQ(line.settings->sandbox, SandboxMode::kFull);
+  EXPECT_EQ(line.settings->readable, (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(line.settings->grace, absl::Seconds(5));
+  EXPECT_EQ(line.settings->disk_bytes, int64_t{1} << 30);
+  EXPECT_EQ(Parse({"--sandbox=none"}, home).exit_code, 2);
+}
+
 TEST(CommandLineTest, MistakesAreUsageErrors) {
   const std::map<std::string, std::string> home = {{"HOME", "/users/me"}};
   for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{{"--cache-size=much"},
