@@ -48,41 +48,46 @@ void LogState(const v1::Job& job) {
   }
 }
 
-}  // namespace
-
-JobQueue::JobQueue(storage::JobStore& jobs, storage::BlobStore& blobs, const JobQueueOptions& options)
-    : jobs_(jobs), blobs_(blobs), options_(options) {}
-
-absl::Status JobQueue::CheckBlob(absl::string_view field, const v1::BlobRef& blob) {
-  ASSIGN_OR_RETURN(const std::optional<int64_t> size, blobs_.Find(blob.digest()));
-  if (!size.has_value()) {
+absl::Status CheckBlob(absl::string_view field, const v1::BlobRef& blob,
+                       const absl::StatusOr<std::optional<int64_t>>& size) {
+  RETURN_IF_ERROR(size.status());
+  if (!size->has_value()) {
     return absl::FailedPreconditionError(
         absl::StrCat(field, ": blob ", blob.digest(), " is missing; upload it, then ask again"));
   }
-  if (*size != blob.size()) {
+  if (**size != blob.size()) {
     return absl::FailedPreconditionError(
-        absl::StrCat(field, ": blob ", blob.digest(), " has ", *size, " bytes, not ", blob.size()));
+        absl::StrCat(field, ": blob ", blob.digest(), " has ", **size, " bytes, not ", blob.size()));
   }
   return absl::OkStatus();
 }
 
-absl::Status JobQueue::CheckBlobs(const v1::JobSpec& spec) {
-  RETURN_IF_ERROR(CheckBlob("build.model", spec.build().model()));
-  return CheckBlob("build.calibration", spec.build().calibration());
+}  // namespace
+
+JobQueue::JobQueue(storage::JobStore& jobs, BlobAccess& blobs, const JobQueueOptions& options)
+    : jobs_(jobs), blobs_(blobs), options_(options) {}
+
+absl::Status JobQueue::CheckBlobs(const std::string& project, const v1::JobSpec& spec) {
+  const v1::BuildSpec& build = spec.build();
+  RETURN_IF_ERROR(CheckBlob("build.model", build.model(), blobs_.Use(project, build.model().digest())));
+  return CheckBlob("build.calibration", build.calibration(), blobs_.Use(project, build.calibration().digest()));
 }
 
 absl::StatusOr<std::optional<v1::Job>> JobQueue::FindAnswer(const access::Caller& caller, const v1::JobSpec& spec) {
   ASSIGN_OR_RETURN(std::optional<v1::Job> answer, jobs_.FindAnswer(caller.project, spec));
   if (!answer.has_value()) return answer;
   // A result whose blobs are gone answers nothing.
-  const bool is_there = CheckBlob("result.artifact", answer->result().artifact()).ok() &&
-                        CheckBlob("result.report", answer->result().report()).ok();
+  const v1::JobResult& result = answer->result();
+  const auto is_there_still = [&](const v1::BlobRef& blob) {
+    return CheckBlob("result", blob, blobs_.Use(caller.project, blob.digest())).ok();
+  };
+  const bool is_there = is_there_still(result.artifact()) && is_there_still(result.report());
   return is_there ? std::move(answer) : std::nullopt;
 }
 
 absl::StatusOr<storage::Submission> JobQueue::Prepare(const access::Caller& caller, const v1::JobSpec& spec,
                                                       const v1::JobOptions& options) {
-  RETURN_IF_ERROR(CheckBlobs(spec));
+  RETURN_IF_ERROR(CheckBlobs(caller.project, spec));
   storage::Submission submission = {
       .spec = spec, .request_id = "", .options = options, .user = caller.user, .project = caller.project};
   if (!options.fresh()) {
@@ -232,8 +237,9 @@ absl::StatusOr<bool> JobQueue::Extend(const std::string& token, absl::Span<const
 absl::Status JobQueue::Finish(const std::string& token, const storage::Outcome& outcome,
                               absl::Span<const v1::JobEvent> events, int64_t first_event) {
   if (const auto* result = std::get_if<v1::JobResult>(&outcome)) {
-    RETURN_IF_ERROR(CheckBlob("result.artifact", result->artifact()));
-    RETURN_IF_ERROR(CheckBlob("result.report", result->report()));
+    // Whoever works has just uploaded them; they are the project's once the job has ended.
+    RETURN_IF_ERROR(CheckBlob("result.artifact", result->artifact(), blobs_.UseAny(result->artifact().digest())));
+    RETURN_IF_ERROR(CheckBlob("result.report", result->report(), blobs_.UseAny(result->report().digest())));
   }
   ASSIGN_OR_RETURN(const v1::Job job, jobs_.Finish(token, outcome, events, first_event));
   Announce(job);

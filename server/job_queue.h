@@ -16,10 +16,10 @@
 #include "absl/types/span.h"
 #include "joinery/v1/jobs.pb.h"
 #include "server/access/caller.h"
+#include "server/blob_access.h"
 #include "server/job_waiters.h"
 #include "server/job_watchers.h"
 #include "server/observer.h"
-#include "storage/blob_store.h"
 #include "storage/job_store.h"
 
 namespace joinery::server {
@@ -40,8 +40,8 @@ struct JobQueueOptions {
 // is kNotFound to them.
 class JobQueue {
  public:
-  // Both stores must outlive the queue.
-  JobQueue(storage::JobStore& jobs, storage::BlobStore& blobs, const JobQueueOptions& options);
+  // Both must outlive the queue.
+  JobQueue(storage::JobStore& jobs, BlobAccess& blobs, const JobQueueOptions& options);
 
   absl::Duration lease_term() const { return options_.lease_term; }
 
@@ -86,8 +86,7 @@ class JobQueue {
   void Stop();
 
  private:
-  absl::Status CheckBlob(absl::string_view field, const v1::BlobRef& blob);
-  absl::Status CheckBlobs(const v1::JobSpec& spec);
+  absl::Status CheckBlobs(const std::string& project, const v1::JobSpec& spec);
   absl::StatusOr<storage::Submission> Prepare(const access::Caller& caller, const v1::JobSpec& spec,
                                               const v1::JobOptions& options);
   absl::StatusOr<std::optional<v1::Job>> FindAnswer(const access::Caller& caller, const v1::JobSpec& spec);
@@ -101,7 +100,7 @@ class JobQueue {
   void Announce(const v1::Job& job);
 
   storage::JobStore& jobs_;
-  storage::BlobStore& blobs_;
+  BlobAccess& blobs_;
   const JobQueueOptions options_;
   std::atomic<bool> stopped_ = false;
   JobWaiters waiters_;

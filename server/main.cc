@@ -18,6 +18,8 @@
 #include "server/access/authenticator.h"
 #include "server/data_folder.h"
 #include "server/listen_address.h"
+#include "server/maintenance/commands.h"
+#include "server/maintenance/housekeeper.h"
 #include "server/server.h"
 #include "storage/local/blob_store.h"
 #include "storage/sqlite/blob_owners.h"
@@ -40,6 +42,7 @@ struct Arguments {
   bool listen_anywhere = false;
   double lease_term_seconds = 15;
   UploadLimits uploads;
+  double keep_unused_hours = 24;
   std::string log_level = "info";
   std::string log_format = "text";
   std::string metrics_listen;
@@ -65,6 +68,10 @@ void Declare(CLI::App& app, Arguments& arguments) {
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
   app.add_option("--keep-free", arguments.uploads.keep_free_bytes, "What uploads leave free on the disk")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->capture_default_str();
+  app.add_option("--keep-unused-blobs", arguments.keep_unused_hours,
+                 "Hours that a blob no job refers to stays after it was last used")
+      ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
   app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
@@ -120,8 +127,9 @@ absl::StatusOr<std::vector<storage::OwnedBlob>> ListBlobs(storage::BlobStore& bl
 }
 
 absl::StatusOr<std::unique_ptr<storage::SqliteBlobOwners>> OpenBlobOwners(const std::string& path,
+                                                                          std::shared_ptr<storage::Writer> writer,
                                                                           storage::BlobStore& blobs) {
-  ASSIGN_OR_RETURN(auto owners, storage::SqliteBlobOwners::Open(path));
+  ASSIGN_OR_RETURN(auto owners, storage::SqliteBlobOwners::Open(path, std::move(writer)));
   // Blobs that are older than projects go to the project of whoever needs no token.
   RETURN_IF_ERROR(owners->AdoptOnce(access::LocalCaller().project, [&blobs] { return ListBlobs(blobs); }));
   return owners;
@@ -137,7 +145,7 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   const storage::SqliteJobStoreOptions job_options = {
       .path = arguments.data_folder + "/joinery.db", .restart_grace = lease_term, .vfs = ""};
   ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
-  ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, *blobs));
+  ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, jobs->writer(), *blobs));
   const ServerOptions options = {
       .listen = arguments.listen,
       .jobs = {.lease_term = lease_term},
@@ -145,6 +153,11 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
       .monitoring = {.listen = arguments.metrics_listen, .tracer = tracer.get(), .readiness = {}}};
   access::LocalAuthenticator authenticator;
   ASSIGN_OR_RETURN(const auto server, Server::Start(options, authenticator, *jobs, *blobs, *owners, clock));
+
+  HousekeepingOptions housekeeping;
+  housekeeping.folder = arguments.data_folder;
+  housekeeping.keep_unused = absl::Hours(arguments.keep_unused_hours);
+  const Housekeeper housekeeper(housekeeping, *blobs, server->blob_access(), clock);
 
   std::cout << "joineryd " << base::kVersion << " listening on " << WithPort(arguments.listen, server->port())
             << " (data in " << arguments.data_folder << ")" << std::endl;
@@ -171,18 +184,22 @@ int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("joineryd: keeps models and jobs, and hands the jobs to workers", "joineryd");
   Declare(app, arguments);
+  MaintenanceCommands maintenance(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
-  if (const absl::Status status = CheckLoopback(arguments.listen); !status.ok()) {
-    if (absl::IsInvalidArgument(status) || !arguments.listen_anywhere) return Fail(status, kUsageError);
-  }
   if (arguments.data_folder.empty()) {
     const absl::StatusOr<std::string> folder = DefaultDataFolder();
     if (!folder.ok()) return Fail(folder.status(), kUsageError);
     arguments.data_folder = *folder;
+  }
+  if (const auto ended = maintenance.Run(arguments.data_folder, std::cout); ended.has_value()) {
+    return ended->ok() ? **ended : Fail(ended->status(), ExitCodeOf(ended->status()));
+  }
+  if (const absl::Status status = CheckLoopback(arguments.listen); !status.ok()) {
+    if (absl::IsInvalidArgument(status) || !arguments.listen_anywhere) return Fail(status, kUsageError);
   }
   SetUpLog(arguments);
   const sigset_t stop_signals = BlockStopSignals();

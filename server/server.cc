@@ -62,7 +62,7 @@ Server::Server(const ServerOptions& options, access::Authenticator& authenticato
       monitoring_(options.monitoring, clock),
       blob_access_(blobs, owners),
       upload_admission_(blobs, owners, options.uploads),
-      queue_(jobs, blobs, Observed(options.jobs, monitoring_)),
+      queue_(jobs, blob_access_, Observed(options.jobs, monitoring_)),
       blob_service_(authenticator, blobs, blob_access_, upload_admission_, monitoring_),
       job_service_(authenticator, queue_),
       worker_service_(authenticator, queue_),

@@ -15,12 +15,18 @@ constexpr char kAdoptBlobs[] = "adopt_blobs";
 
 absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> SqliteBlobOwners::Open(const std::string& path,
                                                                          const std::string& vfs) {
+  ASSIGN_OR_RETURN(auto durable, Database::Open(path, Durability::kPowerLoss, vfs));
+  RETURN_IF_ERROR(MigrateSchema(*durable));
+  ASSIGN_OR_RETURN(auto relaxed, Database::Open(path, Durability::kProcessCrash, vfs));
+  return Open(path, std::make_shared<Writer>(std::move(durable), std::move(relaxed)));
+}
+
+absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> SqliteBlobOwners::Open(const std::string& path,
+                                                                         std::shared_ptr<Writer> writer) {
   auto owners = std::unique_ptr<SqliteBlobOwners>(new SqliteBlobOwners());
-  const absl::MutexLock write_lock(&owners->write_mutex_);
-  const absl::MutexLock read_lock(&owners->read_mutex_);
-  ASSIGN_OR_RETURN(owners->writer_, Database::Open(path, Durability::kPowerLoss, vfs));
-  RETURN_IF_ERROR(MigrateSchema(*owners->writer_));
-  ASSIGN_OR_RETURN(owners->reader_, Database::Open(path, Durability::kProcessCrash, vfs));
+  owners->writer_ = std::move(writer);
+  const absl::MutexLock lock(&owners->read_mutex_);
+  ASSIGN_OR_RETURN(owners->reader_, Database::Open(path, Durability::kProcessCrash, ""));
   RETURN_IF_ERROR(owners->reader_->Execute("PRAGMA query_only = ON"));
   return owners;
 }
@@ -31,9 +37,9 @@ absl::StatusOr<bool> SqliteBlobOwners::Has(const std::string& project, const std
   return row->BindText(":project", project).BindText(":digest", digest).Step();
 }
 
-absl::Status SqliteBlobOwners::Insert(const std::string& project, absl::Span<const OwnedBlob> blobs) {
+absl::Status AddBlobOwners(Database& database, const std::string& project, absl::Span<const OwnedBlob> blobs) {
   for (const OwnedBlob& blob : blobs) {
-    ASSIGN_OR_RETURN(const auto statement, writer_->Prepare(statements::kAddBlobOwner));
+    ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kAddBlobOwner));
     RETURN_IF_ERROR(statement->BindText(":project", project)
                         .BindText(":digest", blob.digest)
                         .BindInteger(":size", blob.size)
@@ -43,15 +49,14 @@ absl::Status SqliteBlobOwners::Insert(const std::string& project, absl::Span<con
 }
 
 absl::Status SqliteBlobOwners::Add(const std::string& project, absl::Span<const OwnedBlob> blobs) {
-  const absl::MutexLock lock(&write_mutex_);
-  return InTransaction(*writer_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) { return Insert(project, blobs); });
+  return writer_->Run(Durability::kPowerLoss,
+                      [&](Database& database) { return AddBlobOwners(database, project, blobs); });
 }
 
 absl::Status SqliteBlobOwners::Remove(absl::Span<const std::string> digests) {
-  const absl::MutexLock lock(&write_mutex_);
-  return InTransaction(*writer_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::Status {
+  return writer_->Run(Durability::kPowerLoss, [&](Database& database) -> absl::Status {
     for (const std::string& digest : digests) {
-      ASSIGN_OR_RETURN(const auto statement, writer_->Prepare(statements::kRemoveBlobOwners));
+      ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kRemoveBlobOwners));
       RETURN_IF_ERROR(statement->BindText(":digest", digest).Run());
     }
     return absl::OkStatus();
@@ -81,14 +86,13 @@ absl::StatusOr<std::vector<ProjectUsage>> SqliteBlobOwners::Usage() { return Rea
 
 absl::Status SqliteBlobOwners::AdoptOnce(const std::string& project,
                                          const std::function<absl::StatusOr<std::vector<OwnedBlob>>()>& list) {
-  const absl::MutexLock lock(&write_mutex_);
-  return InTransaction(*writer_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::Status {
-    ASSIGN_OR_RETURN(const auto pending, writer_->Prepare(statements::kFindPendingWork));
+  return writer_->Run(Durability::kPowerLoss, [&](Database& database) -> absl::Status {
+    ASSIGN_OR_RETURN(const auto pending, database.Prepare(statements::kFindPendingWork));
     ASSIGN_OR_RETURN(const bool found, pending->BindText(":name", kAdoptBlobs).Step());
     if (!found) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::vector<OwnedBlob> blobs, list());
-    RETURN_IF_ERROR(Insert(project, blobs));
-    ASSIGN_OR_RETURN(const auto end, writer_->Prepare(statements::kEndPendingWork));
+    RETURN_IF_ERROR(AddBlobOwners(database, project, blobs));
+    ASSIGN_OR_RETURN(const auto end, database.Prepare(statements::kEndPendingWork));
     return end->BindText(":name", kAdoptBlobs).Run();
   });
 }

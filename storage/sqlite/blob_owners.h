@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "storage/blob_owners.h"
 #include "storage/sqlite/database.h"
+#include "storage/sqlite/writer.h"
 
 namespace joinery::storage {
 
@@ -17,6 +18,9 @@ class SqliteBlobOwners : public BlobOwners {
  public:
   // Creates the database or brings it to the newest schema if need be. `vfs` as in Database::Open.
   static absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> Open(const std::string& path, const std::string& vfs = "");
+  // Shares the commits of a job store on the same file.
+  static absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> Open(const std::string& path,
+                                                                std::shared_ptr<Writer> writer);
 
   absl::StatusOr<bool> Has(const std::string& project, const std::string& digest) override;
   absl::Status Add(const std::string& project, absl::Span<const OwnedBlob> blobs) override;
@@ -31,15 +35,15 @@ class SqliteBlobOwners : public BlobOwners {
  private:
   SqliteBlobOwners() = default;
 
-  absl::Status Insert(const std::string& project, absl::Span<const OwnedBlob> blobs)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Of all projects if `project` is empty.
   absl::StatusOr<std::vector<ProjectUsage>> ReadUsage(const std::string& project);
 
-  absl::Mutex write_mutex_;
-  std::unique_ptr<Database> writer_ ABSL_GUARDED_BY(write_mutex_);
+  std::shared_ptr<Writer> writer_;
   absl::Mutex read_mutex_;
   std::unique_ptr<Database> reader_ ABSL_GUARDED_BY(read_mutex_);
 };
+
+// As BlobOwners::Add, within a transaction of somebody else's.
+absl::Status AddBlobOwners(Database& database, const std::string& project, absl::Span<const OwnedBlob> blobs);
 
 }  // namespace joinery::storage

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "storage/requirements.h"
 #include "storage/sqlite/attempt_log.h"
+#include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/events.h"
 #include "storage/sqlite/job_id.h"
 #include "storage/sqlite/job_list.h"
@@ -232,6 +233,16 @@ absl::Status TakeBlobs(const Statement& row, const std::function<void(const Blob
   return absl::OkStatus();
 }
 
+// What a project's job made is the project's.
+absl::Status OwnResult(Database& database, const v1::Job& job) {
+  if (!job.has_result()) return absl::OkStatus();
+  std::vector<OwnedBlob> blobs;
+  for (const v1::BlobRef* blob : {&job.result().artifact(), &job.result().report()}) {
+    blobs.push_back({.digest = blob->digest(), .size = blob->size()});
+  }
+  return AddBlobOwners(database, job.project(), blobs);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Open(const SqliteJobStoreOptions& options,
@@ -252,7 +263,7 @@ absl::Status SqliteJobStore::Start(const SqliteJobStoreOptions& options) {
     started_at_ = clock_.Steady();
     ASSIGN_OR_RETURN(queue_time_at_start_, ReadQueueTime(*reader_));
   }
-  writer_ = std::make_unique<Writer>(std::move(durable), std::move(relaxed));
+  writer_ = std::make_shared<Writer>(std::move(durable), std::move(relaxed));
   return writer_->Run(Durability::kPowerLoss,
                       [&](Database& database) { return GrantGrace(database, options.restart_grace, limits_, Now()); });
 }
@@ -387,7 +398,9 @@ absl::StatusOr<v1::Job> SqliteJobStore::Finish(const std::string& token, const O
     RETURN_IF_ERROR(TouchKnownWorker(database, running->worker, now));
     if (!end.uncounted) RETURN_IF_ERROR(ForgiveWorker(database, running->worker));
     RETURN_IF_ERROR(RememberOutcome(database, token, running->number, outcome));
-    return EndLease(database, running->number, end, now);
+    ASSIGN_OR_RETURN(v1::Job job, EndLease(database, running->number, end, now));
+    RETURN_IF_ERROR(OwnResult(database, job));
+    return job;
   });
 }
 

@@ -62,6 +62,9 @@ class SqliteJobStore : public JobStore {
   absl::StatusOr<std::vector<WorkerRecord>> Workers(absl::Duration period) override;
   absl::Status SetWorkerDrain(const std::string& name, bool drained) override;
 
+  // For other stores on the same file, so that they share its commits.
+  const std::shared_ptr<Writer>& writer() const { return writer_; }
+
  private:
   SqliteJobStore(const SqliteJobStoreOptions& options, const base::Clock& clock, RandomSource random)
       : limits_(options.limits), clock_(clock), random_(std::move(random)) {}
@@ -80,7 +83,7 @@ class SqliteJobStore : public JobStore {
   // Queue time when the store was opened, and the clock's steady reading then.
   int64_t queue_time_at_start_ = 0;
   absl::Duration started_at_;
-  std::unique_ptr<Writer> writer_;
+  std::shared_ptr<Writer> writer_;
   absl::Mutex read_mutex_;
   std::unique_ptr<Database> reader_ ABSL_GUARDED_BY(read_mutex_);
 };

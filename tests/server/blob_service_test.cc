@@ -159,7 +159,7 @@ TEST_F(BlobServiceTest, C05_AProjectHasNoMoreThanItsShare) {
   BreakOff(base::Sha256("abcdef"), 6, "abcd");
   EXPECT_THAT(Upload({Header(base::Sha256("ghijklm"), 7), Chunk(0, "ghijklm")}),
               IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                          HasSubstr("may have 10 bytes (joineryd --max-project-bytes) and has 0 in blobs and 4 in")));
+                          HasSubstr("may have 10 bytes (joineryd --max-project-bytes) and has 0 in blobs")));
   // Going on with what it has is not counted twice.
   EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6), Chunk(4, "ef")}), IsGrpcOk());
   EXPECT_THAT(Upload({Header(base::Sha256("ghijk"), 5), Chunk(0, "ghijk")}),
@@ -262,6 +262,46 @@ TEST_F(BlobServiceTest, WorkersReadAllBlobsAndOwnNone) {
   ASSERT_THAT(Upload({Header(base::Sha256("output"), 6), Chunk(0, "output")}), IsGrpcOk());
   EXPECT_EQ(owners_->UsageOf("workers")->blobs, 0);
   EXPECT_EQ(owners_->UsageOf("red")->bytes, 5);
+}
+
+TEST_F(BlobServiceTest, AJobOfAnotherProjectsBlobIsRefusedAndItsResultIsItsProjects) {
+  const access::Caller ann = {.user = "ann", .project = "red", .may_submit = true};
+  const access::Caller bob = {.user = "bob", .project = "blue", .may_submit = true};
+  const access::Caller worker = {.user = "w", .project = "workers", .may_work = true};
+  v1::CreateJobRequest request;
+  request.set_request_id("request");
+  for (v1::BlobRef* blob : {request.mutable_spec()->mutable_build()->mutable_model(),
+                            request.mutable_spec()->mutable_build()->mutable_calibration()}) {
+    blob->set_digest(base::Sha256("secret"));
+    blob->set_size(6);
+  }
+  authenticator_.Be(ann);
+  ASSERT_THAT(Upload({Header(base::Sha256("secret"), 6), Chunk(0, "secret")}), IsGrpcOk());
+  authenticator_.Be(bob);
+  v1::Job job;
+  EXPECT_THAT(Create(request, &job),
+              IsGrpcError(grpc::StatusCode::FAILED_PRECONDITION, HasSubstr("is missing; upload it")));
+  authenticator_.Be(ann);
+  ASSERT_THAT(Create(request, &job), IsGrpcOk());
+
+  authenticator_.Be(worker);
+  v1::FinishJobRequest finish;
+  finish.set_token(Lease().token());
+  const std::string artifact = base::Sha256("artifact");
+  for (v1::BlobRef* blob : {finish.mutable_result()->mutable_artifact(), finish.mutable_result()->mutable_report()}) {
+    blob->set_digest(artifact);
+    blob->set_size(8);
+  }
+  ASSERT_THAT(Upload({Header(artifact, 8), Chunk(0, "artifact")}), IsGrpcOk());
+  ASSERT_THAT(Finish(finish), IsGrpcOk());
+  std::string bytes;
+  int64_t size = 0;
+  authenticator_.Be(bob);
+  EXPECT_THAT(Download(artifact, 0, &bytes, &size), IsGrpcError(grpc::StatusCode::NOT_FOUND, ::testing::_));
+  authenticator_.Be(ann);
+  EXPECT_THAT(Download(artifact, 0, &bytes, &size), IsGrpcOk());
+  EXPECT_EQ(bytes, "artifact");
+  EXPECT_EQ(owners_->UsageOf("red")->bytes, 14);
 }
 
 TEST_F(BlobServiceTest, DownloadsFromAnyOffset) {

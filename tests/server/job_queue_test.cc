@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/job_store.h"
 #include "tests/testing/fake_blob_store.h"
 #include "tests/testing/fake_clock.h"
@@ -17,6 +18,13 @@ using ::joinery::testing::StatusIs;
 
 class JobQueueTest : public ::testing::Test {
  protected:
+  void SetUp() override {
+    blobs_.OnPut([this](const std::string& digest, int64_t size) {
+      const storage::OwnedBlob blob = {.digest = digest, .size = size};
+      EXPECT_THAT(owners_->Add(access::LocalCaller().project, {&blob, 1}), IsOk());
+    });
+  }
+
   v1::CreateJobRequest MakeRequest(const std::string& request_id = "request") {
     v1::CreateJobRequest request;
     request.set_request_id(request_id);
@@ -36,7 +44,10 @@ class JobQueueTest : public ::testing::Test {
       storage::SqliteJobStore::Open({.path = folder_ / "joinery.db", .restart_grace = absl::Seconds(15), .vfs = ""},
                                     clock_, joinery::testing::FakeRandomSource(1))
           .value();
-  JobQueue queue_{*jobs_, blobs_, {.lease_term = absl::Seconds(15)}};
+  std::unique_ptr<storage::SqliteBlobOwners> owners_ =
+      storage::SqliteBlobOwners::Open(folder_ / "joinery.db", jobs_->writer()).value();
+  BlobAccess access_{blobs_, *owners_};
+  JobQueue queue_{*jobs_, access_, {.lease_term = absl::Seconds(15)}};
 };
 
 TEST_F(JobQueueTest, AJobClaimedForAWorkerThatHasJustGoneReturnsToTheQueue) {

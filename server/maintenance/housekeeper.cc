@@ -1,0 +1,49 @@
+#include "server/maintenance/housekeeper.h"
+
+#include <spdlog/spdlog.h>
+
+#include <optional>
+#include <utility>
+
+#include "base/status.h"
+#include "server/maintenance/housekeeping_lock.h"
+#include "server/maintenance/stored_data.h"
+
+namespace joinery::server {
+
+absl::StatusOr<GarbageReport> KeepHouse(const HousekeepingOptions& options, storage::BlobStore& blobs,
+                                        BlobAccess& access, absl::Time now) {
+  ASSIGN_OR_RETURN(const std::optional<base::UniqueFd> lock, LockToRemoveBlobs(options.folder));
+  if (!lock.has_value()) return GarbageReport();
+  return CollectGarbage(blobs, access, ReferencesIn(options.folder), now - options.keep_unused,
+                        now - options.keep_uploads);
+}
+
+Housekeeper::Housekeeper(HousekeepingOptions options, storage::BlobStore& blobs, BlobAccess& access,
+                         const base::Clock& clock)
+    : options_(std::move(options)), blobs_(blobs), access_(access), clock_(clock), thread_([this] { Work(); }) {}
+
+Housekeeper::~Housekeeper() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+  }
+  thread_.join();
+}
+
+void Housekeeper::Work() {
+  while (true) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stopped_), options_.period)) return;
+    }
+    const absl::StatusOr<GarbageReport> report = KeepHouse(options_, blobs_, access_, clock_.Now());
+    if (!report.ok()) {
+      spdlog::error("cannot collect garbage: {}", std::string(report.status().message()));
+    } else if (report->blobs > 0 || report->uploads > 0) {
+      spdlog::info("removed garbage blobs={} bytes={} uploads={}", report->blobs, report->bytes, report->uploads);
+    }
+  }
+}
+
+}  // namespace joinery::server

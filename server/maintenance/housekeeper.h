@@ -1,0 +1,51 @@
+// Collects the garbage of a running server from time to time.
+#pragma once
+
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "server/blob_access.h"
+#include "server/maintenance/garbage.h"
+#include "storage/blob_store.h"
+
+namespace joinery::server {
+
+struct HousekeepingOptions {
+  // The data folder.
+  std::string folder;
+  absl::Duration period = absl::Minutes(10);
+  // Blobs that no job refers to stay this long after they were last used.
+  absl::Duration keep_unused = absl::Hours(24);
+  absl::Duration keep_uploads = absl::Hours(24);
+};
+
+// One collection now; none (and an empty report) while a backup or check needs all blobs.
+absl::StatusOr<GarbageReport> KeepHouse(const HousekeepingOptions& options, storage::BlobStore& blobs,
+                                        BlobAccess& access, absl::Time now);
+
+// Works in a thread of its own until destroyed. Failures are logged and tried again the next time.
+class Housekeeper {
+ public:
+  // The references must outlive this object.
+  Housekeeper(HousekeepingOptions options, storage::BlobStore& blobs, BlobAccess& access, const base::Clock& clock);
+  ~Housekeeper();
+  Housekeeper(const Housekeeper&) = delete;
+  Housekeeper& operator=(const Housekeeper&) = delete;
+
+ private:
+  void Work();
+
+  const HousekeepingOptions options_;
+  storage::BlobStore& blobs_;
+  BlobAccess& access_;
+  const base::Clock& clock_;
+  absl::Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace joinery::server
