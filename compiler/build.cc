@@ -56,9 +56,12 @@ namespace joinery::compiler {
 namespace {
 
 // How much of the way from the asked cosine to 1 a fallback aims at, because other samples may be further off; the
-// fewer samples, the more.
-constexpr double kFallbackMargin = 0.1;
-constexpr double kFallbackMarginOfSample = 3;
+// fewer samples, the more: with 8 one that is unlike them was seen to lose twice as much as they do.
+constexpr double kFallbackMargin = 0.3;
+constexpr double kFallbackMarginOfFewSamples = 50;
+// What is float is chosen by them, so they must be enough to stand for others.
+constexpr int kFallbackSamples = 64;
+constexpr double kLargestFallbackMargin = 0.7;
 constexpr int64_t kCountedSamplesOfFast = 12;
 // Where only layers are rounded together whose outputs read at most so many numbers, so many samples tell enough.
 constexpr int64_t kShallowDepth = 32;
@@ -485,8 +488,9 @@ class Builder {
       RETURN_IF_ERROR(SearchFormats(network, goal, chosen));
     }
     if (asked.float_fallback_cosine() > 0) {
-      const auto samples = static_cast<double>(EvaluatedSamples());
-      const double margin = std::min(0.5, kFallbackMargin + kFallbackMarginOfSample / samples);
+      const auto samples = static_cast<double>(AtMost(kFallbackSamples));
+      const double margin =
+          std::min(kLargestFallbackMargin, kFallbackMargin + kFallbackMarginOfFewSamples / (samples * samples));
       const double cosine = asked.float_fallback_cosine() + margin * (1 - asked.float_fallback_cosine());
       RETURN_IF_ERROR(SearchFormats(network, {cosine, 0, v1::LAYER_BITS_FLOAT}, chosen));
     }
@@ -503,7 +507,7 @@ class Builder {
 
   // Adds to `chosen` what reaches the goal.
   absl::Status SearchFormats(const Quantizable& network, const PrecisionGoal& goal, ChosenBits& chosen) {
-    const size_t samples = EvaluatedSamples();
+    const size_t samples = goal.bits == v1::LAYER_BITS_FLOAT ? AtMost(kFallbackSamples) : EvaluatedSamples();
     PrecisionSearchOptions options;
     options.num_samples = samples;
     options.threads = arguments_.threads;

@@ -26,9 +26,10 @@ struct RangeOptions {
 
 // The range by the method of the options.
 //
-//   extremes_of_samples  the smallest and largest value of each sample, in the order of the samples. Only
-//   MOVING_AVERAGE
-//                        looks at them, and takes the extremes of all where there are none.
+//   extremes_of_samples  the smallest and largest value of each sample, in the order of the samples. MOVING_AVERAGE
+//                        averages them, and takes the extremes of all where there are none; MSE widens its range by
+//                        them where samples are few, since those of others may well be larger. The other methods do
+//                        not look at them.
 Range ChooseRange(const Histogram& histogram, absl::Span<const Range> extremes_of_samples, const RangeOptions& options);
 
 }  // namespace joinery::compiler

@@ -257,7 +257,24 @@ TEST(RangeTest, EveryMethodIsTheOneAskedFor) {
             PercentileRange(histogram, kDefaultPercentile).max);
   EXPECT_EQ(ChooseRange(histogram, samples, {.method = v1::RANGE_METHOD_ENTROPY}).max,
             EntropyRange(histogram, 256).max);
-  EXPECT_EQ(ChooseRange(histogram, samples, {}).max, LeastSquaresRange(histogram, 256).max);
+  EXPECT_GE(ChooseRange(histogram, samples, {}).max, LeastSquaresRange(histogram, 256).max);
+}
+
+// Samples whose largest values are 1 and 2 by turns, and smallest -1: others may reach 2.5.
+TEST(ChooseRangeTest, FewSamplesAreNotTakenForAll) {
+  const Histogram histogram = Observe({-1, -0.5, 0.25, 0.5, 1, 1.5, 2});
+  const Range fitted = LeastSquaresRange(histogram, 256);
+  const auto with = [&](size_t count) {
+    std::vector<Range> samples;
+    for (size_t i = 0; i < count; ++i) samples.push_back({-1, i % 2 == 0 ? 1.0F : 2.0F});
+    return ChooseRange(histogram, samples, {});
+  };
+  EXPECT_FLOAT_EQ(with(2).max, 2.5F);
+  EXPECT_FLOAT_EQ(with(6).max, fitted.max + (2.5F - fitted.max) / 4);
+  EXPECT_NEAR(with(100).max, fitted.max, 0.001F);
+  // Below, all samples agree.
+  EXPECT_FLOAT_EQ(with(2).min, -1);
+  EXPECT_EQ(ChooseRange(histogram, {}, {}).max, fitted.max);
 }
 
 }  // namespace
