@@ -59,7 +59,8 @@ class Session {
   // The subset of `digests` that the server does not have.
   absl::StatusOr<std::set<std::string>> FindMissing(const std::vector<std::string>& digests);
 
-  // Sends the bytes of `source`, which Identify said are `blob`. kDataLoss if they have changed since.
+  // Sends the bytes of `source`, which Identify said are `blob`, but for those that the server has from an earlier,
+  // broken upload. kDataLoss if they have changed since.
   absl::Status Upload(const BlobSource& source, const v1::BlobRef& blob, const TransferObserver& observer);
 
   // Puts the blob into the file `path`: into a temporary file beside it, which takes the name once it is whole, has the
@@ -99,7 +100,8 @@ class Session {
                                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                                 const Request& request);
   absl::Status SendBlob(grpc::ClientContext& context, const BlobSource& source, const v1::BlobRef& blob,
-                        const TransferObserver& observer);
+                        int64_t received, const TransferObserver& observer);
+  absl::StatusOr<v1::Upload> AskHowFar(const v1::BlobRef& blob);
   absl::Status ReceiveBlob(const v1::BlobRef& blob, const TakePiece& take, const TransferObserver& observer);
   absl::Status ReadEvents(grpc::ClientContext& context, const std::string& id, int64_t* sequence, v1::Job* final_job,
                           const std::function<absl::Status(const v1::JobEvent&)>& on_event);

@@ -34,15 +34,20 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Sends pieces of any size as chunks of kChunkSize.
+// Sends pieces of any size as chunks of kChunkSize, but for the first `skip` bytes.
 class ChunkWriter {
  public:
-  explicit ChunkWriter(grpc::ClientWriter<v1::UploadBlobRequest>& writer) : writer_(writer) {
+  ChunkWriter(grpc::ClientWriter<v1::UploadBlobRequest>& writer, int64_t skip)
+      : writer_(writer), skip_(static_cast<size_t>(skip)) {
+    request_.mutable_chunk()->set_offset(skip);
     request_.mutable_chunk()->mutable_data()->reserve(kChunkSize);
   }
 
   // False if the server does not take more; the call's status says why.
   bool Write(absl::string_view piece) {
+    const size_t skipped = std::min(skip_, piece.size());
+    skip_ -= skipped;
+    piece.remove_prefix(skipped);
     while (!piece.empty()) {
       std::string& data = *request_.mutable_chunk()->mutable_data();
       const size_t count = std::min(piece.size(), kChunkSize - data.size());
@@ -64,6 +69,7 @@ class ChunkWriter {
 
  private:
   grpc::ClientWriter<v1::UploadBlobRequest>& writer_;
+  size_t skip_;
   v1::UploadBlobRequest request_;
 };
 
@@ -117,19 +123,20 @@ absl::Status PutInPlace(int fd, const std::string& temporary, const std::string&
 }  // namespace
 
 absl::Status Session::SendBlob(grpc::ClientContext& context, const BlobSource& source, const v1::BlobRef& blob,
-                               const TransferObserver& observer) {
+                               int64_t received, const TransferObserver& observer) {
   v1::UploadBlobResponse response;
   const auto writer = blobs_->UploadBlob(&context, &response);
   v1::UploadBlobRequest header;
   *header.mutable_header() = blob;
   bool open = writer->Write(header);
-  ChunkWriter chunks(*writer);
+  ChunkWriter chunks(*writer, received);
   int64_t sent = 0;
   const absl::Status read = source.Read([&](absl::string_view piece) {
     open = open && chunks.Write(piece);
-    if (!open) return absl::CancelledError("refused");  // Finish() below says why.
+    // Finish() below says why, or that the server has the rest already.
+    if (!open) return absl::CancelledError("no more is taken");
     sent += static_cast<int64_t>(piece.size());
-    observer(sent, blob.size());
+    observer(std::max(sent, received), blob.size());
     return absl::OkStatus();
   });
   if (open && !read.ok()) {
@@ -141,24 +148,33 @@ absl::Status Session::SendBlob(grpc::ClientContext& context, const BlobSource& s
   return ToStatus(writer->Finish());
 }
 
+absl::StatusOr<v1::Upload> Session::AskHowFar(const v1::BlobRef& blob) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + options_.call_timeout));
+  const Interruption::Guard guard(*options_.interruption, context);
+  v1::GetUploadRequest request;
+  request.set_digest(blob.digest());
+  v1::Upload upload;
+  const absl::Status status = ToStatus(blobs_->GetUpload(&context, request, &upload));
+  // A server of an older version keeps nothing.
+  if (absl::IsUnimplemented(status)) return v1::Upload();
+  RETURN_IF_ERROR(status);
+  // What has more bytes than the blob is not this blob's beginning; the server finds out at the end.
+  upload.set_received(std::clamp<int64_t>(upload.received(), 0, blob.size()));
+  return upload;
+}
+
 absl::Status Session::Upload(const BlobSource& source, const v1::BlobRef& blob, const TransferObserver& observer) {
-  bool again = false;
+  int64_t furthest = 0;
   const std::string what = absl::StrCat("uploading ", source.name());
   const absl::Status status =
-      Run(what, TransferTimeout(blob.size()), [&](grpc::ClientContext& context, bool* /*progressed*/) -> absl::Status {
-        if (again) {
-          // Perhaps only the answer was lost.
-          grpc::ClientContext question;
-          question.set_deadline(absl::ToChronoTime(absl::Now() + options_.call_timeout));
-          const Interruption::Guard guard(*options_.interruption, question);
-          v1::FindMissingBlobsRequest request;
-          request.add_digests(blob.digest());
-          v1::FindMissingBlobsResponse response;
-          RETURN_IF_ERROR(ToStatus(blobs_->FindMissingBlobs(&question, request, &response)));
-          if (response.digests().empty()) return absl::OkStatus();
-        }
-        again = true;
-        return SendBlob(context, source, blob, observer);
+      Run(what, TransferTimeout(blob.size()), [&](grpc::ClientContext& context, bool* progressed) -> absl::Status {
+        ASSIGN_OR_RETURN(const v1::Upload upload, AskHowFar(blob));
+        *progressed = upload.received() > furthest;
+        furthest = std::max(furthest, upload.received());
+        if (!upload.complete()) RETURN_IF_ERROR(SendBlob(context, source, blob, upload.received(), observer));
+        observer(blob.size(), blob.size());
+        return absl::OkStatus();
       });
   if (absl::IsDataLoss(status) || absl::IsOutOfRange(status)) {
     return WithFix(status, absl::StrCat("was ", source.name(), " changed meanwhile? Run the command again"));

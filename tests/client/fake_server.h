@@ -29,6 +29,11 @@ struct FakeState {
   std::vector<v1::JobEvent> events;  // Of every job.
   bool quiet_at_the_end = false;     // A watch that has sent all waits instead of ending.
 
+  std::map<std::string, std::string> partial;  // What broken uploads left.
+  int drop_uploads = 0;                        // So many break after their second chunk; all of it is kept.
+  bool forget_uploads = false;                 // As a server of an older version, which does not know GetUpload.
+  std::vector<int64_t> upload_offsets;         // Of the first chunk of each upload.
+
   int drop_downloads = 0;  // So many break after their first message.
   bool damage_downloads = false;
   int drop_watches = 0;      // So many break after their first event.
@@ -55,13 +60,37 @@ class FakeBlobs : public v1::BlobService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status GetUpload(grpc::ServerContext* /*context*/, const v1::GetUploadRequest* request,
+                         v1::Upload* response) override {
+    const absl::MutexLock lock(&state_.mutex);
+    if (state_.forget_uploads) return {grpc::StatusCode::UNIMPLEMENTED, ""};
+    response->set_complete(state_.blobs.count(request->digest()) > 0);
+    response->set_received(static_cast<int64_t>(state_.partial[request->digest()].size()));
+    return grpc::Status::OK;
+  }
+
   grpc::Status UploadBlob(grpc::ServerContext* /*context*/, grpc::ServerReader<v1::UploadBlobRequest>* reader,
                           v1::UploadBlobResponse* /*response*/) override {
     v1::UploadBlobRequest request;
     if (!reader->Read(&request) || !request.has_header()) return {grpc::StatusCode::INVALID_ARGUMENT, "no header"};
     const std::string digest = request.header().digest();
     std::string bytes;
-    while (reader->Read(&request)) {
+    bool drop = false;
+    {
+      const absl::MutexLock lock(&state_.mutex);
+      if (!state_.forget_uploads) bytes = state_.partial[digest];
+      drop = state_.drop_uploads-- > 0;
+    }
+    for (int chunk = 0; reader->Read(&request); ++chunk) {
+      if (chunk == 0) {
+        const absl::MutexLock lock(&state_.mutex);
+        state_.upload_offsets.push_back(request.chunk().offset());
+      }
+      if (drop && chunk == 2) {
+        const absl::MutexLock lock(&state_.mutex);
+        state_.partial[digest] = bytes;
+        return {grpc::StatusCode::UNAVAILABLE, "dropped"};
+      }
       if (request.chunk().offset() != static_cast<int64_t>(bytes.size()))
         return {grpc::StatusCode::OUT_OF_RANGE, "gap"};
       if (request.chunk().data().size() > (size_t{1} << 20)) return {grpc::StatusCode::INVALID_ARGUMENT, "too long"};

@@ -62,6 +62,49 @@ TEST_F(SessionTest, UploadsInChunks) {
   EXPECT_TRUE(server_.state().blobs[blob.digest()] == bytes);
 }
 
+TEST_F(SessionTest, F21_ADroppedUploadGoesOnWhereItEnded) {
+  std::string bytes(5 << 20, 'x');
+  bytes.back() = 'y';
+  ASSERT_THAT(base::WriteFileAtomically(folder_ / "m", bytes), IsOk());
+  const FileSource source(folder_ / "m");
+  ASSERT_OK_AND_ASSIGN(const v1::BlobRef blob, Identify(source, [](absl::string_view) { return absl::OkStatus(); }));
+  server_.state().drop_uploads = 2;
+  int64_t last = 0;
+  EXPECT_THAT(session_->Upload(source, blob, [&](int64_t done, int64_t) { last = done; }), IsOk());
+  EXPECT_EQ(last, 5 << 20);
+  EXPECT_THAT(server_.state().upload_offsets, ElementsAre(0, 2 << 20, 4 << 20));
+  EXPECT_TRUE(server_.state().blobs[blob.digest()] == bytes);
+  // Its answer was lost, say: nothing is sent again.
+  EXPECT_THAT(session_->Upload(source, blob, Ignore), IsOk());
+  EXPECT_THAT(server_.state().upload_offsets, SizeIs(3));
+}
+
+TEST_F(SessionTest, F21_AnUploadGoesOnAtAnyByte) {
+  const std::string bytes(2'500'000, 'x');
+  ASSERT_THAT(base::WriteFileAtomically(folder_ / "m", bytes), IsOk());
+  const FileSource source(folder_ / "m");
+  ASSERT_OK_AND_ASSIGN(const v1::BlobRef blob, Identify(source, [](absl::string_view) { return absl::OkStatus(); }));
+  for (const int kept : {1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2'499'999, 2'500'000}) {
+    server_.state().blobs.clear();
+    server_.state().partial[blob.digest()] = bytes.substr(0, static_cast<size_t>(kept));
+    EXPECT_THAT(session_->Upload(source, blob, Ignore), IsOk()) << kept;
+    EXPECT_TRUE(server_.state().blobs[blob.digest()] == bytes) << kept;
+    if (kept < 2'500'000) {
+      EXPECT_EQ(server_.state().upload_offsets.back(), kept);
+    }
+  }
+}
+
+TEST_F(SessionTest, U01_AnOlderServerGetsTheWholeUploadAgain) {
+  ASSERT_THAT(base::WriteFileAtomically(folder_ / "m", std::string(3 << 20, 'x')), IsOk());
+  const FileSource source(folder_ / "m");
+  ASSERT_OK_AND_ASSIGN(const v1::BlobRef blob, Identify(source, [](absl::string_view) { return absl::OkStatus(); }));
+  server_.state().forget_uploads = true;
+  server_.state().drop_uploads = 1;
+  EXPECT_THAT(session_->Upload(source, blob, Ignore), IsOk());
+  EXPECT_THAT(server_.state().upload_offsets, ElementsAre(0, 0));
+}
+
 TEST_F(SessionTest, AFileThatChangedMeanwhileIsNotStored) {
   ASSERT_THAT(base::WriteFileAtomically(folder_ / "m", "before"), IsOk());
   const FileSource source(folder_ / "m");
