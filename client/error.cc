@@ -17,6 +17,8 @@ constexpr char kWhyKey[] = "joinery.client/why";
 constexpr char kFixKey[] = "joinery.client/fix";
 constexpr char kJobKey[] = "joinery.client/job";
 constexpr char kRequestKey[] = "joinery.client/request";
+constexpr char kRetryKey[] = "joinery.client/retry";
+constexpr char kFaultKey[] = "joinery.client/fault";
 
 absl::Status WithPayload(absl::Status status, absl::string_view key, absl::string_view value) {
   if (!status.ok() && !value.empty()) status.SetPayload(key, absl::Cord(value));
@@ -33,8 +35,13 @@ std::string NameOf(v1::FailureReason reason) {
   return name.empty() ? "UNKNOWN" : std::string(absl::StripPrefix(name, "FAILURE_REASON_"));
 }
 
-std::string FixFor(v1::FailureReason reason, absl::string_view job_id) {
-  switch (reason) {
+std::string FixFor(const v1::Failure& failure, absl::string_view job_id) {
+  if (failure.fault_of() == v1::FAULT_OF_JOINERY) {
+    return absl::StrCat(failure.advice(), "; its log: joinery jobs logs ", job_id);
+  }
+  if (!failure.advice().empty()) return failure.advice();
+  // A server that is older than advice.
+  switch (failure.reason()) {
     case v1::FAILURE_REASON_WORKER_LOST:
       return "submit again; if it happens again, look at the workers' logs";
     case v1::FAILURE_REASON_OUT_OF_MEMORY:
@@ -69,7 +76,8 @@ bool IsRetryable(const absl::Status& status) {
     case Origin::kUnspecified:
       return base::IsRetriable(status) || absl::IsAborted(status);
     case Origin::kJobFailed:
-      return PayloadOf(status, kCodeKey) == NameOf(v1::FAILURE_REASON_WORKER_LOST);
+      return !PayloadOf(status, kRetryKey).empty() ||
+             PayloadOf(status, kCodeKey) == NameOf(v1::FAILURE_REASON_WORKER_LOST);
     default:
       return false;
   }
@@ -78,7 +86,9 @@ bool IsRetryable(const absl::Status& status) {
 std::string ClassOf(const absl::Status& status) {
   if (IsRetryable(status)) return "transient";
   if (OriginOf(status) == Origin::kJobFailed) {
-    return PayloadOf(status, kCodeKey) == NameOf(v1::FAILURE_REASON_INTERNAL) ? "service" : "user";
+    const bool theirs = PayloadOf(status, kFaultKey) == absl::StrCat(static_cast<int>(v1::FAULT_OF_JOINERY)) ||
+                        PayloadOf(status, kCodeKey) == NameOf(v1::FAILURE_REASON_INTERNAL);
+    return theirs ? "service" : "user";
   }
   if (OriginOf(status) != Origin::kUnspecified) return "user";
   switch (status.code()) {
@@ -138,11 +148,26 @@ absl::Status OutcomeOf(const v1::Job& job) {
       if (!failure.culprit().empty()) {
         status = WithWhy(std::move(status), absl::StrCat("the fault is at ", failure.culprit()));
       }
-      return WithJob(WithFix(std::move(status), FixFor(failure.reason(), job.id())), job.id());
+      status = WithPayload(std::move(status), kRetryKey, failure.retry_may_help() ? "yes" : "");
+      status = WithPayload(std::move(status), kFaultKey, absl::StrCat(static_cast<int>(failure.fault_of())));
+      return WithJob(WithFix(std::move(status), FixFor(failure, job.id())), job.id());
     }
     default:
       return WithJob(absl::InternalError(absl::StrCat("job ", job.id(), " has not ended")), job.id());
   }
+}
+
+absl::Status OutcomeOf(const std::vector<v1::Job>& jobs) {
+  absl::Status first;
+  int without_success = 0;
+  for (const v1::Job& job : jobs) {
+    const absl::Status status = OutcomeOf(job);
+    if (status.ok()) continue;
+    ++without_success;
+    if (first.ok()) first = status;
+  }
+  if (without_success < 2) return first;
+  return base::Annotate(first, absl::StrCat(without_success, " of ", jobs.size(), " jobs did not succeed, the first"));
 }
 
 ErrorReport Describe(const absl::Status& status) {

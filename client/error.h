@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -36,6 +37,9 @@ Origin OriginOf(const absl::Status& status);
 
 // OK if the job succeeded, and what to tell if it failed or was cancelled. kInternal if it is not final.
 absl::Status OutcomeOf(const v1::Job& job);
+
+// Of several: that of the first that did not succeed, and how many did not.
+absl::Status OutcomeOf(const std::vector<v1::Job>& jobs);
 
 // An error, ready to be shown to people or programs.
 struct ErrorReport {

@@ -1,7 +1,9 @@
 #include "client/job_reference.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -45,6 +47,24 @@ absl::StatusOr<std::vector<v1::Job>> FindByPrefix(Session& session, const std::s
   return found;
 }
 
+absl::StatusOr<std::vector<v1::Job>> JobsOfArray(Session& session, const std::string& array_id) {
+  std::vector<v1::Job> jobs;
+  v1::ListJobsRequest request;
+  request.set_page_size(kPageSize);
+  request.set_array_id(array_id);
+  do {
+    ASSIGN_OR_RETURN(const v1::ListJobsResponse page, session.ListJobs(request));
+    jobs.insert(jobs.end(), page.jobs().begin(), page.jobs().end());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  if (jobs.empty()) {
+    return WithFix(absl::NotFoundError(absl::StrCat("there is no job array ", array_id)),
+                   "see which jobs there are: joinery jobs list");
+  }
+  std::reverse(jobs.begin(), jobs.end());  // Lists have the newest first.
+  return jobs;
+}
+
 }  // namespace
 
 absl::Status RememberLastJob(const std::string& state_folder, const std::string& id) {
@@ -74,6 +94,18 @@ absl::StatusOr<v1::Job> FindJob(Session& session, const std::string& reference, 
       found, ", ", [](std::string* out, const v1::Job& candidate) { absl::StrAppend(out, candidate.id()); });
   return WithFix(absl::InvalidArgumentError(absl::StrCat("several jobs begin with ", reference)),
                  absl::StrCat("give more of the id: ", candidates, found.size() == kShownCandidates ? ", ..." : ""));
+}
+
+absl::StatusOr<std::vector<v1::Job>> FindJobs(Session& session, const std::string& reference,
+                                              const std::string& state_folder) {
+  std::string id = reference;
+  if (reference == kLastJob) {
+    ASSIGN_OR_RETURN(id, LastJob(state_folder));
+  }
+  // No job's id has a hyphen.
+  if (absl::StartsWith(id, "a-")) return JobsOfArray(session, id);
+  ASSIGN_OR_RETURN(v1::Job job, FindJob(session, id, state_folder));
+  return std::vector<v1::Job>{std::move(job)};
 }
 
 }  // namespace joinery::client

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,5 +19,10 @@ absl::Status RememberLastJob(const std::string& state_folder, const std::string&
 // The job that `reference` names: an id, a beginning that only one id has, or kLastJob. kNotFound if there is none,
 // kInvalidArgument if there are several.
 absl::StatusOr<v1::Job> FindJob(Session& session, const std::string& reference, const std::string& state_folder);
+
+// The same, but `reference` may also name a job array (its id, or kLastJob if that was the last submission): its jobs,
+// in the order of submission.
+absl::StatusOr<std::vector<v1::Job>> FindJobs(Session& session, const std::string& reference,
+                                              const std::string& state_folder);
 
 }  // namespace joinery::client

@@ -168,11 +168,44 @@ absl::StatusOr<std::set<std::string>> Session::FindMissing(const std::vector<std
   return missing;
 }
 
-absl::StatusOr<v1::Job> Session::CreateJob(const v1::JobSpec& spec) {
+std::string Session::NewRequestId() const {
+  return absl::StrFormat("%016x%016x", options_.random(), options_.random());
+}
+
+absl::StatusOr<v1::JobArray> Session::CreateJobArray(const std::vector<v1::JobSpec>& specs,
+                                                     const v1::JobOptions& options) {
+  v1::CreateJobArrayRequest request;
+  for (const v1::JobSpec& spec : specs) {
+    v1::JobSubmission& submission = *request.add_jobs();
+    *submission.mutable_spec() = spec;
+    *submission.mutable_options() = options;
+  }
+  request.set_request_id(NewRequestId());
+  absl::StatusOr<v1::JobArray> array =
+      Call("submitting the jobs", *jobs_, &v1::JobService::Stub::CreateJobArray, request);
+  if (!array.ok()) return WithRequest(array.status(), request.request_id());
+  return array;
+}
+
+absl::StatusOr<v1::JobArray> Session::CancelJobArray(const std::string& id) {
+  v1::CancelJobArrayRequest request;
+  request.set_id(id);
+  return Call(absl::StrCat("cancelling job array ", id), *jobs_, &v1::JobService::Stub::CancelJobArray, request);
+}
+
+absl::StatusOr<v1::Worker> Session::SetWorkerDrain(const std::string& name, bool drained) {
+  v1::SetWorkerDrainRequest request;
+  request.set_name(name);
+  request.set_drained(drained);
+  return Call(absl::StrCat("draining worker ", name), *workers_, &v1::WorkerService::Stub::SetWorkerDrain, request);
+}
+
+absl::StatusOr<v1::Job> Session::CreateJob(const v1::JobSpec& spec, const v1::JobOptions& options) {
   v1::CreateJobRequest request;
   *request.mutable_spec() = spec;
+  *request.mutable_options() = options;
   // The same in every try: the server answers the second one with the job of the first.
-  request.set_request_id(absl::StrFormat("%016x%016x", options_.random(), options_.random()));
+  request.set_request_id(NewRequestId());
   absl::StatusOr<v1::Job> job = Call("submitting the job", *jobs_, &v1::JobService::Stub::CreateJob, request);
   if (!job.ok()) return WithRequest(job.status(), request.request_id());
   return job;

@@ -72,12 +72,16 @@ class Session {
   absl::StatusOr<std::string> DownloadToMemory(const v1::BlobRef& blob, int64_t max_size);
 
   // One new job, however often it has to be asked for.
-  absl::StatusOr<v1::Job> CreateJob(const v1::JobSpec& spec);
+  absl::StatusOr<v1::Job> CreateJob(const v1::JobSpec& spec, const v1::JobOptions& options);
+  // The same for many: all of them or none. The answer has them in this order.
+  absl::StatusOr<v1::JobArray> CreateJobArray(const std::vector<v1::JobSpec>& specs, const v1::JobOptions& options);
 
   absl::StatusOr<v1::Job> GetJob(const std::string& id);
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
   absl::StatusOr<v1::Job> CancelJob(const std::string& id);
+  absl::StatusOr<v1::JobArray> CancelJobArray(const std::string& id);
   absl::StatusOr<std::vector<v1::Worker>> ListWorkers();
+  absl::StatusOr<v1::Worker> SetWorkerDrain(const std::string& name, bool drained);
   absl::StatusOr<v1::ServerInfo> GetServerInfo();
 
   // Calls `on_event` for each event after `after_sequence`, each once and in order, until the job is final; answers
@@ -92,6 +96,8 @@ class Session {
   explicit Session(SessionOptions options);
 
   absl::Status WaitUntilConnected();
+  // 128 random bits in hexadecimal digits.
+  std::string NewRequestId() const;
   absl::Status Run(absl::string_view what, absl::Duration timeout, const Attempt& attempt);
   absl::Status RunOnce(absl::Duration timeout, const Attempt& attempt, bool* progressed);
   absl::Status PauseBeforeRetry(Backoff& backoff, const absl::Status& status);

@@ -41,6 +41,9 @@ struct Arguments {
   std::string listen = ServerOptions().listen;
   bool listen_anywhere = false;
   double lease_term_seconds = 15;
+  double max_attempt_minutes = 60;
+  double retain_jobs_days = 0;
+  storage::QueueLimits queue;
   UploadLimits uploads;
   double keep_unused_hours = 24;
   std::string log_level = "info";
@@ -58,6 +61,20 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--lease-term", arguments.lease_term_seconds,
                  "Seconds after which a silent worker's job goes to another")
       ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  app.add_option("--max-attempt-time", arguments.max_attempt_minutes,
+                 "Minutes that a worker may take for a job; waiting does not count")
+      ->check(CLI::Range(0.001, 525600.0))
+      ->capture_default_str();
+  app.add_option("--max-queued-per-user", arguments.queue.max_queued_per_user,
+                 "Most jobs that a user may have waiting (default: no limit)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--max-running-per-user", arguments.queue.max_running_per_user,
+                 "Most jobs that a user may have running at once (default: no limit)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--retain-jobs", arguments.retain_jobs_days,
+                 "Days after which finished jobs are deleted, with their history; 0: never")
+      ->check(CLI::Range(0.0, 36500.0))
       ->capture_default_str();
   app.add_option("--max-blob-size", arguments.uploads.max_blob_bytes,
                  "Largest upload, in bytes; units such as 16GiB are known")
@@ -135,6 +152,12 @@ absl::StatusOr<std::unique_ptr<storage::SqliteBlobOwners>> OpenBlobOwners(const 
   return owners;
 }
 
+storage::QueueLimits QueueLimitsOf(const Arguments& arguments) {
+  storage::QueueLimits limits = arguments.queue;
+  limits.max_attempt_duration = absl::Minutes(arguments.max_attempt_minutes);
+  return limits;
+}
+
 absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   const base::RealClock clock;
   const std::unique_ptr<telemetry::Tracer> tracer = MakeTracer(clock);
@@ -142,13 +165,15 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   ASSIGN_OR_RETURN(const base::UniqueFd lock, ClaimDataFolder(arguments.data_folder));
   storage::RealFileSystem file_system;
   ASSIGN_OR_RETURN(const auto blobs, storage::LocalBlobStore::Open(arguments.data_folder, file_system, clock));
-  const storage::SqliteJobStoreOptions job_options = {
-      .path = arguments.data_folder + "/joinery.db", .restart_grace = lease_term, .vfs = ""};
+  const storage::SqliteJobStoreOptions job_options = {.path = arguments.data_folder + "/joinery.db",
+                                                      .restart_grace = lease_term,
+                                                      .vfs = "",
+                                                      .limits = QueueLimitsOf(arguments)};
   ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
   ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, jobs->writer(), *blobs));
   const ServerOptions options = {
       .listen = arguments.listen,
-      .jobs = {.lease_term = lease_term},
+      .jobs = {.lease_term = lease_term, .retain_jobs = absl::Hours(24 * arguments.retain_jobs_days)},
       .uploads = arguments.uploads,
       .monitoring = {.listen = arguments.metrics_listen, .tracer = tracer.get(), .readiness = {}}};
   access::LocalAuthenticator authenticator;

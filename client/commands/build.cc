@@ -1,6 +1,9 @@
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -14,18 +17,58 @@ namespace joinery::client {
 namespace {
 
 struct BuildCommandArguments {
-  BuildArguments inputs;
+  SubmissionArguments submission;
   ResultPaths paths;
   std::string timeout;
 };
 
+std::string ResultName(const std::string& model) {
+  return std::filesystem::path(model).filename().replace_extension(".joint").string();
+}
+
+// Where each result goes: into one folder, under the name of its model.
+absl::StatusOr<std::vector<ResultPaths>> PathsOfMany(const BuildCommandArguments& arguments) {
+  if (!arguments.paths.report.empty()) {
+    return absl::InvalidArgumentError("--report is for one model; of several, fetch reports with joinery fetch");
+  }
+  const std::string& folder = arguments.paths.artifact;
+  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+    return absl::InvalidArgumentError(absl::StrCat("-o ", folder, " is no folder; of several models it must be one"));
+  }
+  std::vector<ResultPaths> all;
+  std::set<std::string> names;
+  for (const std::string& model : arguments.submission.models) {
+    ResultPaths paths{.artifact = folder, .report = "", .default_name = ResultName(model)};
+    if (!names.insert(paths.default_name).second) {
+      return absl::InvalidArgumentError(absl::StrCat("two of the models would become ", paths.default_name));
+    }
+    RETURN_IF_ERROR(CheckResultPaths(paths).status());
+    all.push_back(std::move(paths));
+  }
+  return all;
+}
+
+absl::Status BuildMany(Invocation& invocation, const BuildCommandArguments& arguments) {
+  ASSIGN_OR_RETURN(const std::vector<ResultPaths> paths, PathsOfMany(arguments));
+  RETURN_IF_ERROR(WaitDeadline(arguments.timeout).status());
+  ASSIGN_OR_RETURN(const std::vector<v1::Job> submitted, SubmitBuilds(invocation, arguments.submission));
+  invocation.Note(absl::StrCat("job array ", submitted.front().array_id()));
+  ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, WaitForJobs(invocation, submitted, arguments.timeout));
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    if (jobs[i].state() != v1::JOB_STATE_SUCCEEDED) continue;
+    RETURN_IF_ERROR(WithJob(FetchResult(invocation, jobs[i], paths[i]), jobs[i].id()));
+  }
+  return OutcomeOf(jobs);
+}
+
 absl::Status Build(Invocation& invocation, BuildCommandArguments& arguments) {
-  arguments.paths.default_name =
-      std::filesystem::path(arguments.inputs.model).filename().replace_extension(".joint").string();
+  if (arguments.submission.models.size() > 1) return BuildMany(invocation, arguments);
+  arguments.paths.default_name = ResultName(arguments.submission.models.front());
   // Told before minutes are spent, not after.
   RETURN_IF_ERROR(CheckResultPaths(arguments.paths).status());
   RETURN_IF_ERROR(WaitDeadline(arguments.timeout).status());
-  ASSIGN_OR_RETURN(const v1::Job submitted, SubmitBuild(invocation, arguments.inputs));
+  ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, SubmitBuilds(invocation, arguments.submission));
+  const v1::Job& submitted = jobs.front();
   invocation.Note(absl::StrCat("job ", submitted.id()));
   if (invocation.options().json) invocation.progress().Update({.stage = "submitted", .detail = submitted.id()});
   const absl::StatusOr<v1::Job> job = WaitForJob(invocation, submitted.id(), arguments.timeout);
@@ -39,9 +82,10 @@ absl::Status Build(Invocation& invocation, BuildCommandArguments& arguments) {
 void AddBuild(CLI::App& parent, Command* command) {
   CLI::App& build = *parent.add_subcommand("build", "Turn an ONNX model into a .joint: upload, wait, fetch");
   const auto arguments = std::make_shared<BuildCommandArguments>();
-  AddBuildArguments(build, arguments->inputs);
+  AddSubmissionArguments(build, arguments->submission);
   build
-      .add_option("-o,--output", arguments->paths.artifact, "Where the .joint goes; default: MODEL's name with .joint")
+      .add_option("-o,--output", arguments->paths.artifact,
+                  "Where the .joint goes, or the folder for several; default: MODEL's name with .joint")
       ->type_name("OUT.joint");
   build.add_option("--report", arguments->paths.report, "Where the report (JSON) goes")->type_name("FILE");
   build.add_option("--timeout", arguments->timeout, "Wait no longer; the job goes on (exit code 8)")
@@ -52,6 +96,7 @@ void AddBuild(CLI::App& parent, Command* command) {
       "  joinery build model.onnx --config c.prototxt --calibration photos/ -o model.joint --report report.json\n"
       "  joinery build model.onnx --config pulsar2.json --preset accurate --layer-bits 'Conv_0=16'\n"
       "  joinery build dynamic.onnx --config c.prototxt --input-shape data:1x3x224x224\n"
+      "  joinery build models/*.onnx --config c.prototxt -o built/ --priority 10\n"
       "\n"
       "Ctrl-C stops the waiting, not the job. Next: joinery jobs logs @last");
   build.callback([arguments, command] {

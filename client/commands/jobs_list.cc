@@ -20,6 +20,8 @@ constexpr int kLargestPage = 1000;
 struct JobsListArguments {
   std::vector<std::string> states;
   int limit = 50;
+  std::string array_id;
+  std::string user;
 };
 
 absl::StatusOr<v1::JobState> ParseState(const std::string& name) {
@@ -54,6 +56,8 @@ absl::Status JobsList(Invocation& invocation, const JobsListArguments& arguments
     ASSIGN_OR_RETURN(const v1::JobState state, ParseState(name));
     request.add_states(state);
   }
+  request.set_array_id(arguments.array_id);
+  request.set_user(arguments.user);
   ASSIGN_OR_RETURN(Session* const session, invocation.Connect());
   std::vector<v1::Job> jobs;
   do {
@@ -83,6 +87,8 @@ void AddJobsList(CLI::App& parent, Command* command) {
       ->type_name("STATE")
       ->expected(1)
       ->allow_extra_args(false);
+  list.add_option("--array", arguments->array_id, "Only the jobs of this array")->type_name("ID");
+  list.add_option("--user", arguments->user, "Only the jobs of this user")->type_name("NAME");
   list.add_option("--limit", arguments->limit, "At most so many")
       ->type_name("N")
       ->capture_default_str()

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "base/status.h"
 #include "client/commands/commands.h"
 #include "client/error.h"
@@ -11,6 +12,39 @@
 
 namespace joinery::client {
 namespace {
+
+std::string FaultName(v1::FaultOf fault_of) {
+  switch (fault_of) {
+    case v1::FAULT_OF_USER:
+      return "the input or the submission";
+    case v1::FAULT_OF_INFRASTRUCTURE:
+      return "the machines";
+    case v1::FAULT_OF_JOINERY:
+      return "Joinery";
+    default:
+      return "";
+  }
+}
+
+absl::Time FromProto(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
+std::string Between(const google::protobuf::Timestamp& begin, const google::protobuf::Timestamp& end) {
+  return absl::StrFormat("%.2f s", absl::ToDoubleSeconds(FromProto(end) - FromProto(begin)));
+}
+
+// Who ran it, how it ended and how long each stage took.
+void AddAttempt(const v1::Attempt& attempt, int number, Table& table) {
+  const std::string name = absl::StrCat("attempt ", number);
+  table.rows.push_back({name, attempt.has_ended_at() ? absl::StrCat(attempt.worker(), ", ", attempt.end(), " after ",
+                                                                    Between(attempt.leased_at(), attempt.ended_at()))
+                                                     : absl::StrCat(attempt.worker(), ", running")});
+  for (const v1::AttemptStage& stage : attempt.stages()) {
+    table.rows.push_back({absl::StrCat(name, " ", stage.stage()),
+                          stage.has_ended_at() ? Between(stage.began_at(), stage.ended_at()) : "running"});
+  }
+}
 
 // Field and value; what is not set is left out.
 Table FieldsOf(const v1::Job& job) {
@@ -22,11 +56,18 @@ Table FieldsOf(const v1::Job& job) {
   add("id", job.id());
   add("state", StateName(job.state()));
   if (job.state() == v1::JOB_STATE_QUEUED) add("ahead in queue", absl::StrCat(job.queue_position()));
+  add("waits because", job.waiting_reason());
+  add("user", job.user());
+  add("project", job.project());
+  add("array", job.array_id());
+  if (job.options().priority() != 0) add("priority", absl::StrCat(job.options().priority()));
+  add("answered from", job.answered_from());
   if (job.cancel_requested()) add("cancel requested", "yes");
   add("model", build.model_name());
   add("calibration", build.calibration_name());
   add("configuration", build.configuration_name());
   add("created", FormatTimestamp(job.created_at()));
+  add("deadline", FormatTimestamp(job.deadline()));
   add("started", FormatTimestamp(job.started_at()));
   add("finished", FormatTimestamp(job.finished_at()));
   add("worker", job.worker());
@@ -40,7 +81,11 @@ Table FieldsOf(const v1::Job& job) {
     const ErrorReport failure = Describe(OutcomeOf(job));
     add("failure", absl::StrCat(failure.message, " (", failure.code, ")"));
     add("at fault", job.failure().culprit());
+    add("fault of", FaultName(job.failure().fault_of()));
+    add("may a retry help", job.failure().retry_may_help() ? "yes" : "no");
+    add("advice", job.failure().advice());
   }
+  for (int i = 0; i < job.attempt_log_size(); ++i) AddAttempt(job.attempt_log(i), i + 1, table);
   return table;
 }
 

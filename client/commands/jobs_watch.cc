@@ -1,5 +1,7 @@
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -26,9 +28,32 @@ absl::StatusOr<v1::Job> PrintEvents(Invocation& invocation, Session& session, co
   });
 }
 
+// One after the other: what happened to the later ones meanwhile is told when it is their turn.
+absl::Status WatchArray(Invocation& invocation, Session& session, const std::vector<v1::Job>& jobs,
+                        const std::string& timeout) {
+  std::vector<v1::Job> ended;
+  if (invocation.options().json) {
+    for (const v1::Job& job : jobs) {
+      ASSIGN_OR_RETURN(v1::Job final_job, PrintEvents(invocation, session, job.id(), timeout));
+      ended.push_back(std::move(final_job));
+    }
+    return OutcomeOf(ended);
+  }
+  ASSIGN_OR_RETURN(ended, WaitForJobs(invocation, jobs, timeout));
+  Table table{{"ID", "STATE", "MODEL"}, {}};
+  for (const v1::Job& job : ended) {
+    table.rows.push_back({job.id(), StateName(job.state()), job.spec().build().model_name()});
+  }
+  RETURN_IF_ERROR(invocation.PrintTable(table));
+  return OutcomeOf(ended);
+}
+
 absl::Status JobsWatch(Invocation& invocation, const JobsWatchArguments& arguments) {
   ASSIGN_OR_RETURN(Session* const session, invocation.Connect());
-  ASSIGN_OR_RETURN(const v1::Job found, FindJob(*session, arguments.reference, StateFolder(invocation.environment())));
+  ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs,
+                   FindJobs(*session, arguments.reference, StateFolder(invocation.environment())));
+  if (jobs.size() > 1) return WatchArray(invocation, *session, jobs, arguments.timeout);
+  const v1::Job& found = jobs.front();
   if (invocation.options().json) {
     invocation.set_job_id(found.id());
     ASSIGN_OR_RETURN(const v1::Job job, PrintEvents(invocation, *session, found.id(), arguments.timeout));
@@ -45,7 +70,8 @@ absl::Status JobsWatch(Invocation& invocation, const JobsWatchArguments& argumen
 void AddJobsWatch(CLI::App& parent, Command* command) {
   CLI::App& watch = *parent.add_subcommand("watch", "Wait for a job; the exit code tells how it went");
   const auto arguments = std::make_shared<JobsWatchArguments>();
-  watch.add_option("ID", arguments->reference, "A job's id, the beginning of one, or @last")->required();
+  watch.add_option("ID", arguments->reference, "A job's id, the beginning of one, a job array's id, or @last")
+      ->required();
   watch.add_option("--timeout", arguments->timeout, "Wait no longer; the job goes on (exit code 8)")
       ->type_name("DURATION");
   watch.footer(

@@ -1,5 +1,7 @@
 #include "client/commands/submission.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "client/job_reference.h"
@@ -31,10 +33,7 @@ void AddQuantizationOptions(CLI::App& command, compiler::QuantizationOverrides& 
       ->allow_extra_args(false);
 }
 
-}  // namespace
-
 void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
-  command.add_option("MODEL", arguments.model, "The float model, an ONNX file")->required();
   command.add_option("--config", arguments.config, "The configuration, as `pulsar build` or `pulsar2 build` takes it")
       ->required()
       ->type_name("C.prototxt");
@@ -51,19 +50,62 @@ void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
   AddQuantizationOptions(command, arguments.quantization);
 }
 
-absl::StatusOr<v1::Job> SubmitBuild(Invocation& invocation, const BuildArguments& arguments) {
-  ASSIGN_OR_RETURN(BuildInputs inputs, OpenBuildInputs(arguments));
+// All of them, before any is sent: a mistake in the last is told at once.
+absl::StatusOr<std::vector<BuildInputs>> OpenAll(const SubmissionArguments& arguments) {
+  std::vector<BuildInputs> all;
+  all.reserve(arguments.models.size());
+  for (const std::string& model : arguments.models) {
+    BuildArguments one = arguments.inputs;
+    one.model = model;
+    ASSIGN_OR_RETURN(BuildInputs inputs, OpenBuildInputs(one));
+    all.push_back(std::move(inputs));
+  }
+  return all;
+}
+
+absl::StatusOr<std::vector<v1::Job>> CreateJobs(Session& session, const std::vector<v1::JobSpec>& specs,
+                                                const v1::JobOptions& options) {
+  if (specs.size() == 1) {
+    ASSIGN_OR_RETURN(v1::Job job, session.CreateJob(specs.front(), options));
+    return std::vector<v1::Job>{std::move(job)};
+  }
+  ASSIGN_OR_RETURN(v1::JobArray array, session.CreateJobArray(specs, options));
+  return std::vector<v1::Job>(array.jobs().begin(), array.jobs().end());
+}
+
+}  // namespace
+
+void AddSubmissionArguments(CLI::App& command, SubmissionArguments& arguments) {
+  command
+      .add_option("MODEL", arguments.models,
+                  "The float model, an ONNX file; of several, each becomes a job of an array")
+      ->required();
+  AddBuildArguments(command, arguments.inputs);
+  AddJobOptions(command, arguments.options);
+}
+
+absl::StatusOr<std::vector<v1::Job>> SubmitBuilds(Invocation& invocation, const SubmissionArguments& arguments) {
+  ASSIGN_OR_RETURN(const v1::JobOptions options, ParseJobOptions(arguments.options));
+  ASSIGN_OR_RETURN(std::vector<BuildInputs> inputs, OpenAll(arguments));
   ASSIGN_OR_RETURN(Session* const session, invocation.Connect());
-  RETURN_IF_ERROR(UploadBuildInputs(inputs, *session, invocation.interruption(), invocation.progress()));
-  v1::JobSpec spec;
-  *spec.mutable_build() = inputs.spec;
-  ASSIGN_OR_RETURN(v1::Job job, session->CreateJob(spec));
-  invocation.set_job_id(job.id());
-  if (const absl::Status status = RememberLastJob(StateFolder(invocation.environment()), job.id()); !status.ok()) {
+  std::vector<v1::JobSpec> specs;
+  specs.reserve(inputs.size());
+  for (BuildInputs& input : inputs) {
+    RETURN_IF_ERROR(UploadBuildInputs(input, *session, invocation.interruption(), invocation.progress()));
+    *specs.emplace_back().mutable_build() = input.spec;
+  }
+  ASSIGN_OR_RETURN(std::vector<v1::Job> jobs, CreateJobs(*session, specs, options));
+  const std::string& id = jobs.size() == 1 ? jobs.front().id() : jobs.front().array_id();
+  invocation.set_job_id(id);
+  if (const absl::Status status = RememberLastJob(StateFolder(invocation.environment()), id); !status.ok()) {
     // The job is submitted; that @last means another one is worth a word, no more.
     invocation.Note(absl::StrCat("warning: @last will not mean this job: ", status.message()));
   }
-  return job;
+  if (jobs.size() == 1 && !jobs.front().answered_from().empty()) {
+    invocation.Note(absl::StrCat("job ", jobs.front().answered_from(),
+                                 " had the same inputs: its result is the answer (--fresh runs it again)"));
+  }
+  return jobs;
 }
 
 }  // namespace joinery::client

@@ -2,17 +2,29 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/build_inputs.h"
 #include "client/commands/invocation.h"
+#include "client/commands/job_options.h"
 
 namespace joinery::client {
 
-// MODEL, --config, --calibration, --input-shape and the options of quantization. `arguments` must outlive `command`.
-void AddBuildArguments(CLI::App& command, BuildArguments& arguments);
+struct SubmissionArguments {
+  // At least one. `inputs.model` is not used.
+  std::vector<std::string> models;
+  BuildArguments inputs;
+  JobOptionArguments options;
+};
 
-// Uploads what is missing, submits the job and remembers it as @last.
-absl::StatusOr<v1::Job> SubmitBuild(Invocation& invocation, const BuildArguments& arguments);
+// MODEL..., --config, --calibration, --input-shape, the options of quantization and those of jobs. `arguments` must
+// outlive `command`.
+void AddSubmissionArguments(CLI::App& command, SubmissionArguments& arguments);
+
+// Uploads what is missing, submits a job for each model, several as one array, and remembers the job, or the array, as
+// @last. The jobs are in the order of the models.
+absl::StatusOr<std::vector<v1::Job>> SubmitBuilds(Invocation& invocation, const SubmissionArguments& arguments);
 
 }  // namespace joinery::client

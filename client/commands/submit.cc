@@ -1,5 +1,6 @@
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -13,15 +14,36 @@ namespace joinery::client {
 namespace {
 
 struct SubmitCommandArguments {
-  BuildArguments inputs;
+  SubmissionArguments submission;
   bool wait = false;
   std::string timeout;
 };
 
+// The id of the array on stdout; of the jobs, the first that did not succeed decides how it went.
+absl::Status FinishArray(Invocation& invocation, const std::vector<v1::Job>& jobs,
+                         const SubmitCommandArguments& arguments) {
+  const bool json = invocation.options().json;
+  const std::string& array_id = jobs.front().array_id();
+  if (!json) RETURN_IF_ERROR(invocation.console().Print(absl::StrCat(array_id, "\n")));
+  std::vector<v1::Job> ended = jobs;
+  if (arguments.wait) {
+    ASSIGN_OR_RETURN(ended, WaitForJobs(invocation, jobs, arguments.timeout));
+  } else {
+    invocation.set_job_id("");
+  }
+  if (json) {
+    ASSIGN_OR_RETURN(const std::string document, JsonListOf(ended, ""));
+    RETURN_IF_ERROR(invocation.console().Print(document));
+  }
+  return arguments.wait ? OutcomeOf(ended) : absl::OkStatus();
+}
+
 absl::Status Submit(Invocation& invocation, const SubmitCommandArguments& arguments) {
   RETURN_IF_ERROR(WaitDeadline(arguments.timeout).status());
-  ASSIGN_OR_RETURN(v1::Job job, SubmitBuild(invocation, arguments.inputs));
+  ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, SubmitBuilds(invocation, arguments.submission));
   invocation.progress().Clear();
+  if (jobs.size() > 1) return FinishArray(invocation, jobs, arguments);
+  v1::Job job = jobs.front();
   const bool json = invocation.options().json;
   // The id at once, so that it is known whatever happens to the waiting; one JSON document only.
   if (!json) RETURN_IF_ERROR(invocation.console().Print(absl::StrCat(job.id(), "\n")));
@@ -45,7 +67,7 @@ absl::Status Submit(Invocation& invocation, const SubmitCommandArguments& argume
 void AddSubmit(CLI::App& parent, Command* command) {
   CLI::App& submit = *parent.add_subcommand("submit", "Submit a build and print the job's id, without waiting");
   const auto arguments = std::make_shared<SubmitCommandArguments>();
-  AddBuildArguments(submit, arguments->inputs);
+  AddSubmissionArguments(submit, arguments->submission);
   submit.add_flag("--wait", arguments->wait, "Wait for the end; the exit code tells how it went");
   submit.add_option("--timeout", arguments->timeout, "With --wait: wait no longer; the job goes on (exit code 8)")
       ->type_name("DURATION");
@@ -53,6 +75,7 @@ void AddSubmit(CLI::App& parent, Command* command) {
       "Examples:\n"
       "  id=$(joinery submit model.onnx --config c.prototxt --calibration photos/)\n"
       "  joinery submit model.onnx --config c.prototxt --wait --timeout 10m\n"
+      "  joinery submit models/*.onnx --config c.prototxt --priority -10 --require-memory 8GiB\n"
       "\n"
       "Next: joinery jobs watch @last, then joinery fetch @last");
   submit.callback([arguments, command] {

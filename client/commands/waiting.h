@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/commands/invocation.h"
@@ -11,6 +12,10 @@ namespace joinery::client {
 // Shows the job's progress until it is final, or until `timeout` ("" for none; Origin::kWaitTimedOut). If it failed,
 // the end of its log goes to stderr.
 absl::StatusOr<v1::Job> WaitForJob(Invocation& invocation, const std::string& id, const std::string& timeout);
+
+// The same for each of `jobs`; `timeout` is for all of them together. The jobs as they ended, in this order.
+absl::StatusOr<std::vector<v1::Job>> WaitForJobs(Invocation& invocation, const std::vector<v1::Job>& jobs,
+                                                 const std::string& timeout);
 
 // The moment `timeout` from now; never if it is empty.
 absl::StatusOr<absl::Time> WaitDeadline(const std::string& timeout);

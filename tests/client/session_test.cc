@@ -143,18 +143,18 @@ TEST_F(SessionTest, MoreBytesThanAnnouncedAreRefused) {
 
 TEST_F(SessionTest, ASubmissionIsRepeatedWithTheSameRequestId) {
   server_.state().lose_submissions = 2;
-  ASSERT_THAT(session_->CreateJob({}), IsOk());
+  ASSERT_THAT(session_->CreateJob({}, {}), IsOk());
   const std::vector<std::string>& ids = server_.state().request_ids;
   ASSERT_THAT(ids, SizeIs(3));
   EXPECT_EQ(ids[0], ids[1]);
   EXPECT_EQ(ids[0], ids[2]);
-  ASSERT_THAT(session_->CreateJob({}), IsOk());
+  ASSERT_THAT(session_->CreateJob({}, {}), IsOk());
   EXPECT_NE(ids.back(), ids[0]);
 }
 
 TEST_F(SessionTest, ASubmissionThatIsNeverAnsweredIsGivenUp) {
   server_.state().lose_submissions = 1000;
-  EXPECT_THAT(session_->CreateJob({}), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("submitting the job")));
+  EXPECT_THAT(session_->CreateJob({}, {}), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("submitting the job")));
   EXPECT_THAT(server_.state().request_ids, SizeIs(5));
 }
 

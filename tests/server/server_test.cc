@@ -100,9 +100,8 @@ TEST_F(ServerTest, ServesReflection) {
 
 TEST_F(ServerTest, APortThatIsTakenIsRefusedWithWhatToDo) {
   EXPECT_THAT(
-      Server::Start(
-          {.listen = absl::StrCat("127.0.0.1:", server_->port()), .jobs = {.lease_term = absl::Seconds(1)}, .uploads = {}},
-          authenticator_, *jobs_, blobs_, *owners_, clock_),
+      Server::Start({.listen = absl::StrCat("127.0.0.1:", server_->port()), .jobs = {.lease_term = absl::Seconds(1)}},
+                    authenticator_, *jobs_, blobs_, *owners_, clock_),
       joinery::testing::StatusIs(absl::StatusCode::kUnavailable, ::testing::HasSubstr("--listen")));
 }
 

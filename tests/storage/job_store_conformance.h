@@ -41,7 +41,9 @@ inline v1::JobEvent ProgressEvent(double fraction) {
 
 inline v1::JobResult MakeResult() {
   v1::JobResult result;
+  result.mutable_artifact()->set_digest(std::string(64, 'a'));
   result.mutable_artifact()->set_size(7);
+  result.mutable_report()->set_digest(std::string(64, 'b'));
   return result;
 }
 
