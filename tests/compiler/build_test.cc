@@ -178,6 +178,17 @@ TEST_F(BuildTest, AccurateTellsWhatEachAlgorithmGained) {
   EXPECT_THAT(names, IsSupersetOf({"choice of ranges", "bias correction", "rounding by the layer's output"}));
 }
 
+TEST_F(BuildTest, BiasesAreCorrectedLayerByLayerOnlyWhereOthersGain) {
+  auto& own = *std::get<v1::pulsar::PulsarConfiguration>(arguments_.configuration).mutable_joinery_conf();
+  own.set_bias_correction(v1::pulsar::JoineryConf::BIAS_CORRECTION_SEQUENTIAL);
+  ASSERT_THAT(Build(arguments_, recorder_), IsOk());
+  EXPECT_THAT(recorder_.log, Contains(HasSubstr("too few samples to tell")));
+  for (int i = 0; i < 6; ++i) Write(absl::StrCat("photos/more", i, ".png"), EncodePng(Gradient(4 + i, 4, 3)));
+  Recorder again;
+  ASSERT_THAT(Build(arguments_, again), IsOk());
+  EXPECT_THAT(again.log, Contains(HasSubstr("biases corrected layer by layer: ")));
+}
+
 TEST_F(BuildTest, AnUnreachableTargetIsToldWithTheCurve) {
   QuantizationOverrides overrides;
   overrides.target_sqnr_db = 100;
