@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,19 @@ std::string Matrix(const std::string& name, size_t rows, size_t columns, uint32_
   return absl::StrCat("float[", rows, ",", columns, "] ", name, " = ", RandomNumbers(rows, columns, seed));
 }
 
+// Weights of a layer that reads normalized values. Those for the two large channels are small, as training leaves them.
+std::string Reading(const std::string& name, size_t columns, uint32_t seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values;
+  for (size_t row = 0; row < 16; ++row) {
+    for (size_t column = 0; column < columns; ++column) {
+      values.push_back(normal(generator) * (row == 3 || row == 9 ? 0.02F : 1.0F));
+    }
+  }
+  return absl::StrCat("float[16,", columns, "] ", name, " = {", absl::StrJoin(values, ","), "}");
+}
+
 // Scales of a normalization, two of them fifty times the others.
 std::string Outliers(const std::string& name) {
   std::vector<float> scales(16, 1);
@@ -37,12 +51,14 @@ std::string Outliers(const std::string& name) {
 // A block of a transformer: attention with one head, then two layers with a Relu between them.
 std::string Block() {
   return absl::StrCat("g (float[1,6,16] x) => (float[1,6,16] z) <", Outliers("g1"), ", ", Outliers("g2"),
-                      ", float[16] s1 = ", RandomNumbers(1, 16, 1), ", ", Matrix("wq", 16, 8, 2), ", ",
-                      Matrix("wk", 16, 8, 3), ", ", Matrix("wv", 16, 16, 4), ", ", Matrix("w1", 16, 24, 5), ", ",
-                      Matrix("w2", 24, 16, 6), ", int64[2] rows = {6,16}, int64[3] back = {1,6,16}", R"(> {
+                      ", float[16] s1 = ", RandomNumbers(1, 16, 1), ", ", Reading("wq", 8, 2), ", ",
+                      Reading("wk", 8, 3), ", ", Reading("wv", 16, 4), ", ", Reading("w1", 24, 5), ", ",
+                      Matrix("w2", 24, 16, 6), ", float d = {0.1}, int64[2] rows = {6,16}, int64[3] back = {1,6,16}",
+                      R"(> {
       n = LayerNormalization <axis = -1> (x, g1, s1)
       q = MatMul(n, wq)  k = MatMul(n, wk)  v = MatMul(n, wv)
-      t = Transpose <perm = [0,2,1]> (k)  s = MatMul(q, t)  p = Softmax(s)  o = MatMul(p, v)
+      t = Transpose <perm = [0,2,1]> (k)  s = MatMul(q, t)
+      c = Mul(s, d)  p = Softmax(c)  o = MatMul(p, v)
       u = Add(x, o)  m = LayerNormalization <axis = -1> (u, g2)
       f = Reshape(m, rows)  h = Gemm(f, w1)  r = Relu(h)  y = Gemm(r, w2)  z = Reshape(y, back) })");
 }
