@@ -28,6 +28,8 @@ from cluster import Cluster, Killer
 from programs import BIN, Programs
 
 REPORT_SECONDS = 60
+# Of the jobs. A worker that gets no processor for the term of its lease looks dead: a matter of the machine.
+MOST_STARVED = 0.002
 HONEST_COMPILER = pathlib.Path(os.environ.get("JOINERY_HONEST_COMPILER") or BIN.parent / "tests/bin/honest_compiler")
 
 
@@ -38,7 +40,8 @@ def has_fsck(programs):
 def figures(ledger, killer, seconds):
     return {"seconds": round(seconds), "kills": killer.kills, "server_kills": killer.server_kills,
             "worker_kills": killer.worker_kills, "frozen": killer.frozen, "accepted": len(ledger.accepted),
-            "succeeded": ledger.succeeded, "worker_lost": ledger.lost, "submitted_twice": ledger.repeated,
+            "succeeded": ledger.succeeded, "worker_lost": ledger.lost,
+            "starved": ledger.starved, "submitted_twice": ledger.repeated,
             "uploads_broken_off": ledger.broken_off, "blobs": len(ledger.blobs), "problems": len(ledger.problems)}
 
 
@@ -79,6 +82,8 @@ def run(programs, kills, seed, workers=4, clients=5, lease_term=3, real_compiler
     cluster.stop()
     damaged, files = verify.check_files(cluster.data, ledger)
     problems += damaged
+    if ledger.starved > max(1, len(ledger.accepted) * MOST_STARVED):
+        problems.append(f"{ledger.starved} jobs were given up although not all of their workers had been killed")
     checked = has_fsck(programs)
     if checked:
         problems += verify.check_data_folder(programs, cluster.data)

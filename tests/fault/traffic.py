@@ -43,7 +43,7 @@ class Ledger:
         self.accepted = {}  # Accepted by job id.
         self.blobs = {}  # Sizes of all that the server said it has, by digest.
         self.problems = []
-        self.succeeded = self.lost = self.repeated = self.broken_off = 0
+        self.succeeded = self.lost = self.starved = self.repeated = self.broken_off = 0
 
     def add(self, name, number=1):
         with self._lock:
@@ -114,7 +114,7 @@ class Client(threading.Thread):
         return ref
 
     def _follow(self, job_id, work):
-        """To the job's end, and fetches what it made. A job whose workers were all killed is submitted again."""
+        """To the job's end, and fetches what it made. A job that lost three workers is submitted again."""
         jobs, entry = self._messages.jobs, self._ledger.accepted[job_id]
         entry.events.extend(self._api.events(job_id))
         job = self._api.get(job_id)
@@ -124,12 +124,11 @@ class Client(threading.Thread):
             self._ledger.has_blob(job.result.artifact)
             self._ledger.has_blob(job.result.report)
             self._ledger.add("succeeded")
-        elif job.failure.reason == jobs.FAILURE_REASON_WORKER_LOST and self._was_killed(entry.events):
-            self._ledger.add("lost")
+        elif job.failure.reason == jobs.FAILURE_REASON_WORKER_LOST:
+            self._ledger.add("lost" if self._was_killed(entry.events) else "starved")
             self._follow(self._submit(work), work)
         else:
-            self._ledger.complain(f"job {job_id} ended as {job}; lost were {sorted(self._cluster.lost_workers)}, the server at "
-                                  f"{self._cluster.server_kill_times}")
+            self._ledger.complain(f"job {job_id} ended as {job}")
 
     def _was_killed(self, events):
         """Whether for every attempt the worker was killed, or the server before it could tell the worker of its lease."""

@@ -324,11 +324,12 @@ std::string WorkScript() {
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace joinery::server;
-  static std::unique_ptr<Caller> caller;
+  // Never destroyed at the end of the process: the server logs, and the log may be gone by then.
+  static Caller* caller = nullptr;
   static int inputs = 0;
   if (inputs++ % kInputsPerServer == 0) {
-    caller.reset();
-    caller = std::make_unique<Caller>();
+    delete caller;
+    caller = new Caller();
   }
   Input input(data, size);
   for (int i = 0; i < kCallsPerInput && !input.empty(); ++i) {
