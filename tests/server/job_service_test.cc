@@ -120,6 +120,8 @@ TEST_F(JobServiceTest, ALeaseThatRanOutWakesTheNextWorkerAndTheLateOneIsAborted)
   const std::string id = Create("request");
   const v1::Lease late = Lease();
   clock_.Advance(absl::Seconds(15));
+  while (Get(id).state() != v1::JOB_STATE_QUEUED) absl::SleepFor(absl::Milliseconds(1));
+  clock_.Advance(absl::Seconds(1));  // A job that lost its worker rests.
   const v1::Lease next = Lease(absl::Seconds(15));
   EXPECT_EQ(next.job().id(), id);
   EXPECT_EQ(next.job().attempts(), 2);
