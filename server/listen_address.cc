@@ -31,11 +31,11 @@ absl::Status CheckLoopback(absl::string_view address) {
   absl::string_view host = address.substr(0, colon);
   if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
   if (IsLoopback(std::string(host))) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("--listen ", address,
-                   " would let everybody on the network read models and run jobs, for there is no encryption or login "
-                   "yet; listen on 127.0.0.1 and use an SSH tunnel, or, in a network you trust, add "
-                   "--insecure-listen-anywhere"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--listen ", address,
+      " would let everybody on the network read models and run jobs: give --tls-cert and --tls-key and make "
+      "a token (docs/access.md), or listen on 127.0.0.1 and use an SSH tunnel, or, in a network you "
+      "trust, add --insecure-listen-anywhere"));
 }
 
 std::string WithPort(absl::string_view address, int port) {

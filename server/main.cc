@@ -15,13 +15,18 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/version.h"
-#include "server/access/authenticator.h"
+#include "server/access/administration.h"
+#include "server/access/audit_log.h"
+#include "server/access/tls.h"
+#include "server/access/token_authenticator.h"
 #include "server/data_folder.h"
 #include "server/listen_address.h"
 #include "server/maintenance/commands.h"
 #include "server/maintenance/housekeeper.h"
 #include "server/server.h"
+#include "server/token_command.h"
 #include "storage/local/blob_store.h"
+#include "storage/sqlite/access_store.h"
 #include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/error_log.h"
 #include "storage/sqlite/job_store.h"
@@ -34,12 +39,15 @@ namespace {
 constexpr int kUsageError = 2;
 constexpr int kServiceFault = 6;
 constexpr int kLocalError = 10;
+constexpr absl::Duration kCertificateWarning = absl::Hours(24 * 14);
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
 
 struct Arguments {
   std::string data_folder;
   std::string listen = ServerOptions().listen;
   bool listen_anywhere = false;
+  access::TlsOptions tls;
+  access::ConnectionLimits connections;
   double lease_term_seconds = 15;
   double max_attempt_minutes = 60;
   double retain_jobs_days = 0;
@@ -58,6 +66,18 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--listen", arguments.listen, "Address to listen on; port 0 takes a free one")->capture_default_str();
   app.add_flag("--insecure-listen-anywhere", arguments.listen_anywhere,
                "Allow --listen addresses that other hosts reach, without encryption or login");
+  app.add_option("--tls-cert", arguments.tls.certificate_file, "The server's certificate (PEM): encrypts what is said")
+      ->type_name("FILE");
+  app.add_option("--tls-key", arguments.tls.key_file, "The certificate's key (PEM)")->type_name("FILE");
+  app.add_option("--tls-client-ca", arguments.tls.client_ca_file,
+                 "Who signs the certificates of clients (PEM): each of them needs one then")
+      ->type_name("FILE");
+  app.add_option("--max-connections", arguments.connections.total, "Most connections at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--max-connections-per-host", arguments.connections.per_host, "Most of them from one address")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--lease-term", arguments.lease_term_seconds,
                  "Seconds after which a silent worker's job goes to another")
       ->check(CLI::Range(0.1, 3600.0))
@@ -158,6 +178,29 @@ storage::QueueLimits QueueLimitsOf(const Arguments& arguments) {
   return limits;
 }
 
+// Whether what was said of access allows the address.
+absl::Status CheckAccess(const Arguments& arguments, storage::AccessStore& tokens, const base::Clock& clock) {
+  ASSIGN_OR_RETURN(const absl::Time valid_until, access::CheckTlsFiles(arguments.tls, clock.Now()));
+  if (valid_until - clock.Now() < kCertificateWarning) {
+    spdlog::warn("certificate={} expires={}", arguments.tls.certificate_file, absl::FormatTime(valid_until));
+  }
+  if (CheckLoopback(arguments.listen).ok() || arguments.listen_anywhere) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool has_tokens, tokens.HasTokens());
+  if (has_tokens) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--listen ", arguments.listen, " with TLS but without tokens would let everybody in; make the first ",
+      "with joineryd token create --user NAME --scope admin --data-dir ", arguments.data_folder));
+}
+
+absl::StatusOr<std::string> DescribeAccess(const Arguments& arguments, storage::AccessStore& tokens) {
+  ASSIGN_OR_RETURN(const bool has_tokens, tokens.HasTokens());
+  const char* const encryption = !IsEnabled(arguments.tls)              ? "no encryption"
+                                 : arguments.tls.client_ca_file.empty() ? "TLS"
+                                                                        : "mutual TLS";
+  return absl::StrCat(CheckLoopback(arguments.listen).ok() ? "this host only, " : "", encryption, ", ",
+                      has_tokens ? "tokens" : "no tokens");
+}
+
 absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   const base::RealClock clock;
   const std::unique_ptr<telemetry::Tracer> tracer = MakeTracer(clock);
@@ -171,12 +214,19 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
                                                       .limits = QueueLimitsOf(arguments)};
   ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
   ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, jobs->writer(), *blobs));
+  ASSIGN_OR_RETURN(const auto tokens, storage::SqliteAccessStore::Open({.path = job_options.path, .vfs = ""}));
+  RETURN_IF_ERROR(CheckAccess(arguments, *tokens, clock));
+  ASSIGN_OR_RETURN(const auto audit, access::FileAuditLog::Open(arguments.data_folder + "/audit.log", clock));
+  access::Administration administration(*tokens, *audit, clock, storage::SystemRandomBytes);
   const ServerOptions options = {
       .listen = arguments.listen,
+      .tls = arguments.tls,
+      .connections = arguments.connections,
+      .administration = &administration,
       .jobs = {.lease_term = lease_term, .retain_jobs = absl::Hours(24 * arguments.retain_jobs_days)},
       .uploads = arguments.uploads,
       .monitoring = {.listen = arguments.metrics_listen, .tracer = tracer.get(), .readiness = {}}};
-  access::LocalAuthenticator authenticator;
+  access::TokenAuthenticator authenticator({}, *tokens, clock);
   ASSIGN_OR_RETURN(const auto server, Server::Start(options, authenticator, *jobs, *blobs, *owners, clock));
 
   HousekeepingOptions housekeeping;
@@ -184,8 +234,9 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   housekeeping.keep_unused = absl::Hours(arguments.keep_unused_hours);
   const Housekeeper housekeeper(housekeeping, *blobs, server->blob_access(), clock);
 
+  ASSIGN_OR_RETURN(const std::string access, DescribeAccess(arguments, *tokens));
   std::cout << "joineryd " << base::kVersion << " listening on " << WithPort(arguments.listen, server->port())
-            << " (data in " << arguments.data_folder << ")" << std::endl;
+            << " (data in " << arguments.data_folder << "; " << access << ")" << std::endl;
   int signal = 0;
   sigwait(&stop_signals, &signal);
   spdlog::info("stopping signal={}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -197,6 +248,7 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
 
 int ExitCodeOf(const absl::Status& status) {
   if (status.ok()) return 0;
+  if (absl::IsInvalidArgument(status)) return kUsageError;
   return absl::IsInternal(status) ? kServiceFault : kLocalError;
 }
 
@@ -210,6 +262,7 @@ int Main(int argc, char** argv) {
   CLI::App app("joineryd: keeps models and jobs, and hands the jobs to workers", "joineryd");
   Declare(app, arguments);
   MaintenanceCommands maintenance(app);
+  TokenCommand token(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -223,8 +276,12 @@ int Main(int argc, char** argv) {
   if (const auto ended = maintenance.Run(arguments.data_folder, std::cout); ended.has_value()) {
     return ended->ok() ? **ended : Fail(ended->status(), ExitCodeOf(ended->status()));
   }
+  if (const auto ended = token.Run(arguments.data_folder, std::cout); ended.has_value()) {
+    return ended->ok() ? **ended : Fail(ended->status(), ExitCodeOf(ended->status()));
+  }
   if (const absl::Status status = CheckLoopback(arguments.listen); !status.ok()) {
-    if (absl::IsInvalidArgument(status) || !arguments.listen_anywhere) return Fail(status, kUsageError);
+    const bool may_listen = arguments.listen_anywhere || IsEnabled(arguments.tls);
+    if (absl::IsInvalidArgument(status) || !may_listen) return Fail(status, kUsageError);
   }
   SetUpLog(arguments);
   const sigset_t stop_signals = BlockStopSignals();

@@ -100,8 +100,9 @@ TEST(JoinerydTest, SaysWhereItListensAndStopsWhenAsked) {
   for (const int signal : {SIGTERM, SIGINT}) {
     const TemporaryFolder folder;
     Joineryd server({"--data-dir", folder / "deep/data", "--listen", "127.0.0.1:0"});
-    EXPECT_THAT(server.ReadLine(), ::testing::MatchesRegex("joineryd [0-9.]+ listening on 127.0.0.1:[1-9][0-9]* "
-                                                           "\\(data in .*/deep/data\\)\n"));
+    EXPECT_THAT(server.ReadLine(),
+                ::testing::MatchesRegex("joineryd [0-9.]+ listening on 127.0.0.1:[1-9][0-9]* "
+                                        "\\(data in .*/deep/data; this host only, no encryption, no tokens\\)\n"));
     server.Kill(signal);
     EXPECT_EQ(server.ReadLine(), "");
     EXPECT_EQ(server.WaitForExitCode(), 0);
