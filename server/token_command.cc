@@ -4,10 +4,10 @@
 #include <system_error>
 
 #include "base/clock.h"
+#include "base/lifetime.h"
 #include "base/status.h"
 #include "server/access/administration.h"
 #include "server/access/audit_log.h"
-#include "server/access/lifetime.h"
 #include "storage/random_source.h"
 #include "storage/sqlite/access_store.h"
 
@@ -48,7 +48,7 @@ absl::Status TokenCommand::Create(const std::string& data_folder, std::ostream& 
   ASSIGN_OR_RETURN(const auto store,
                    storage::SqliteAccessStore::Open({.path = data_folder + "/joinery.db", .vfs = ""}));
   ASSIGN_OR_RETURN(const auto audit, access::FileAuditLog::Open(data_folder + "/audit.log", clock));
-  ASSIGN_OR_RETURN(const absl::Duration lifetime, access::ParseLifetime(expires_));
+  ASSIGN_OR_RETURN(const absl::Duration lifetime, base::ParseLifetime(expires_));
   access::Administration administration(*store, *audit, clock, storage::SystemRandomBytes);
   ASSIGN_OR_RETURN(const access::NewToken token,
                    administration.CreateToken(

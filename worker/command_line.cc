@@ -28,6 +28,11 @@ Settings MakeDefaults(const Surroundings& surroundings) {
   Settings settings;
   settings.server = surroundings.environment("JOINERY_SERVER");
   if (settings.server.empty()) settings.server = "127.0.0.1:7420";
+  settings.credentials = {.token = surroundings.environment("JOINERY_TOKEN"),
+                          .token_file = surroundings.environment("JOINERY_TOKEN_FILE"),
+                          .tls_ca = surroundings.environment("JOINERY_TLS_CA"),
+                          .tls_cert = surroundings.environment("JOINERY_TLS_CERT"),
+                          .tls_key = surroundings.environment("JOINERY_TLS_KEY")};
   settings.name = CleanText(absl::StrCat(surroundings.host_name, "-", surroundings.process_id), kMaxNameBytes);
   settings.compiler = absl::StrCat(surroundings.program_folder, "/joineryc");
   const std::string cache_home = CacheHome(surroundings);
@@ -76,6 +81,24 @@ CLI::Option* AddFolder(CLI::App& app, const char* name, std::string& folder, con
   return option;
 }
 
+void AddCredentials(CLI::App& app, credentials::Sources& sources) {
+  app.add_option_function<std::string>(
+         "--token-file",
+         [&sources](const std::string& path) {
+           sources.token_file = path;
+           sources.token.clear();
+         },
+         "The worker's token, of scope work (also: JOINERY_TOKEN, JOINERY_TOKEN_FILE)")
+      ->type_name("FILE");
+  app.add_option("--tls-ca", sources.tls_ca,
+                 "Encrypt; who signs the server's certificate (PEM), or \"system\" (also: JOINERY_TLS_CA)")
+      ->type_name("FILE");
+  app.add_option("--tls-cert", sources.tls_cert,
+                 "The worker's certificate (PEM), for servers that want one (also: JOINERY_TLS_CERT)")
+      ->type_name("FILE");
+  app.add_option("--tls-key", sources.tls_key, "Its key (PEM; also: JOINERY_TLS_KEY)")->type_name("FILE");
+}
+
 }  // namespace
 
 CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundings& surroundings) {
@@ -89,6 +112,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundin
   app.add_option("--server", settings.server, "Address of the server (also: JOINERY_SERVER)")
       ->type_name("HOST:PORT")
       ->capture_default_str();
+  AddCredentials(app, settings.credentials);
   app.add_option("--name", settings.name, "Name of this worker, unique among all")
       ->check(CheckName)
       ->type_name("NAME")

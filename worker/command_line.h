@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "credentials/credentials.h"
 #include "worker/sandbox.h"
 
 namespace joinery::worker {
@@ -15,6 +16,7 @@ namespace joinery::worker {
 struct Settings {
   // host:port
   std::string server;
+  credentials::Sources credentials;
   // 1 to 128 characters.
   std::string name;
   // Absolute, as are the folders.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "credentials/handshake.h"
 #include "spdlog/spdlog.h"
 #include "telemetry/span_scope.h"
 #include "worker/backoff.h"
@@ -55,6 +56,12 @@ std::string DescribeOutcome(const v1::FinishJobRequest& request) {
   }
 }
 
+// What is wrong between this side and the server, in words if it is their certificates.
+std::string Explain(const absl::Status& status, const std::string& server) {
+  const auto problem = credentials::ExplainHandshake(status.message(), server);
+  return problem.has_value() ? absl::StrCat(problem->what, ": ", problem->fix) : status.ToString();
+}
+
 }  // namespace
 
 LeaseLoop::LeaseLoop(LeaseLoopOptions options, v1::WorkerService::StubInterface& workers,
@@ -90,6 +97,10 @@ absl::Status LeaseLoop::Run(const std::stop_token& stop, const std::stop_token& 
       if (stopwatch_.Now() - asked_at < kShortestRound) WaitOrStop(stop, kShortestRound);
     } else {
       LogConnection(status);
+      // A token does not become right by asking again.
+      if (absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
+        return base::Annotate(status, "the server refuses this worker");
+      }
       WaitOrStop(stop, backoff.Next());
     }
   }
@@ -173,7 +184,7 @@ void LeaseLoop::LogConnection(const absl::Status& status) {
     spdlog::info("connected to the server worker={}", options_.worker_name);
   } else {
     spdlog::warn("cannot get a job from the server, trying on worker={} error=\"{}\"", options_.worker_name,
-                 ForLog(status.ToString()));
+                 ForLog(Explain(status, options_.server)));
   }
 }
 

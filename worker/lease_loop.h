@@ -21,6 +21,8 @@ namespace joinery::worker {
 struct LeaseLoopOptions {
   // Unique among workers.
   std::string worker_name;
+  // HOST:PORT, for messages.
+  std::string server = {};
   CompilerSettings compiler;
   std::string compiler_version;
   // Told to the server, so that it gives only jobs that fit.

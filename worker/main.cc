@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "credentials/credentials.h"
 #include "spdlog/spdlog.h"
 #include "telemetry/log.h"
 #include "telemetry/otlp.h"
@@ -121,6 +122,8 @@ ChildLimits MakeLimits(const Settings& settings) {
 }
 
 absl::Status Run(const Settings& settings, const std::stop_token& stop, const std::stop_token& hand_back) {
+  ASSIGN_OR_RETURN(const credentials::Credentials credentials, credentials::ReadCredentials(settings.credentials));
+  RETURN_IF_ERROR(credentials::CheckTokenIsSafe(credentials, settings.server));
   ASSIGN_OR_RETURN(WorkFolder work_folder, WorkFolder::Open(settings.work_folder));
   ASSIGN_OR_RETURN(const ProvenSandbox proven,
                    ProveSandbox(settings.sandbox, settings.compiler, settings.readable, work_folder));
@@ -138,13 +141,14 @@ absl::Status Run(const Settings& settings, const std::stop_token& stop, const st
   const telemetry::ProcessMetrics process;
   const std::unique_ptr<telemetry::Tracer> tracer = MakeTracer(settings.name, clock);
   ASSIGN_OR_RETURN(const auto endpoint, ServeStatus(settings, metrics, process, stop));
-  const std::shared_ptr<grpc::Channel> channel = ConnectTo(settings.server, tracer.get(), &metrics.rpc());
+  const std::shared_ptr<grpc::Channel> channel = ConnectTo(settings.server, credentials, tracer.get(), &metrics.rpc());
   const std::unique_ptr<v1::WorkerService::Stub> workers = v1::WorkerService::NewStub(channel);
   const std::unique_ptr<v1::BlobService::Stub> blobs = v1::BlobService::NewStub(channel);
   const Stopwatch stopwatch;
   absl::BitGen random;
   const auto check = [&] { return ReadCompilerVersion(settings.compiler, proven.sandbox, work_folder).status(); };
   LeaseLoop loop({.worker_name = settings.name,
+                  .server = settings.server,
                   .compiler = {settings.compiler, MakeLimits(settings), proven.sandbox, check},
                   .compiler_version = proven.compiler_version,
                   .capabilities = DetectCapabilities(settings.memory_bytes, settings.labels),

@@ -1,11 +1,14 @@
 #include "worker/rpc.h"
 
+#include <utility>
+
+#include "credentials/channel.h"
 #include "telemetry/rpc_interceptors.h"
 
 namespace joinery::worker {
 
-std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address, telemetry::Tracer* tracer,
-                                         telemetry::RpcObserver* observer) {
+std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address, const credentials::Credentials& credentials,
+                                         telemetry::Tracer* tracer, telemetry::RpcObserver* observer) {
   grpc::ChannelArguments arguments;
   // gRPC's own default grows to two minutes: a lease would be lost over a server that was away for a moment.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -20,9 +23,9 @@ std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address, telemetry::
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // The server is in the same network; a proxy meant for the internet does not know it.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  if (tracer == nullptr) return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-  return grpc::experimental::CreateCustomChannelWithInterceptors(address, grpc::InsecureChannelCredentials(), arguments,
-                                                                 telemetry::MakeClientInterceptors(*tracer, observer));
+  credentials::Interceptors interceptors;
+  if (tracer != nullptr) interceptors = telemetry::MakeClientInterceptors(*tracer, observer);
+  return credentials::MakeChannel(address, credentials, arguments, std::move(interceptors));
 }
 
 }  // namespace joinery::worker

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "credentials/credentials.h"
 #include "telemetry/rpc_observer.h"
 #include "telemetry/tracer.h"
 
@@ -32,10 +33,11 @@ absl::Status CallServer(const std::stop_token& stop, absl::Duration deadline, co
   return FromGrpc(call(context));
 }
 
-// To the server at `address` (host:port). Comes back within two seconds of the server doing so. Calls carry on the
-// trace of the job, if there is a `tracer`, and are counted by `observer`, if there is one too; both outlive the
-// channel.
-std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address, telemetry::Tracer* tracer = nullptr,
+// To the server at `address` (host:port). Requires credentials::CheckTokenIsSafe. Comes back within two seconds of the
+// server doing so. Calls carry on the trace of the job, if there is a `tracer`, and are counted by `observer`, if there
+// is one too; both outlive the channel.
+std::shared_ptr<grpc::Channel> ConnectTo(const std::string& address, const credentials::Credentials& credentials = {},
+                                         telemetry::Tracer* tracer = nullptr,
                                          telemetry::RpcObserver* observer = nullptr);
 
 }  // namespace joinery::worker

@@ -24,7 +24,7 @@ std::string TimeOf(absl::Time time) { return absl::FormatTime("%Y-%m-%d %H:%M:%S
 absl::StatusOr<std::string> TokenIn(const Credentials& credentials) {
   if (credentials.authorization.empty()) {
     return absl::UnauthenticatedError(
-        "this server wants a token: set JOINERY_TOKEN, or JOINERY_TOKEN_FILE, or use joinery login; an administrator "
+        "this server wants a token: give --token-file FILE or set JOINERY_TOKEN; an administrator "
         "makes one with joinery admin token create");
   }
   if (credentials.authorization.size() > 1) return absl::UnauthenticatedError("there is more than one authorization");

@@ -5,9 +5,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-namespace joinery::server::access {
+namespace joinery::base {
 
 // "30d", "12h", "1h30m"; "never" is infinite. Errors: kInvalidArgument it is none of these.
 absl::StatusOr<absl::Duration> ParseLifetime(absl::string_view text);
 
-}  // namespace joinery::server::access
+}  // namespace joinery::base

@@ -1,10 +1,10 @@
-#include "server/access/lifetime.h"
+#include "base/lifetime.h"
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
-namespace joinery::server::access {
+namespace joinery::base {
 
 absl::StatusOr<absl::Duration> ParseLifetime(absl::string_view text) {
   if (text == "never") return absl::InfiniteDuration();
@@ -18,4 +18,4 @@ absl::StatusOr<absl::Duration> ParseLifetime(absl::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is no lifetime; write 30d, 12h or never"));
 }
 
-}  // namespace joinery::server::access
+}  // namespace joinery::base

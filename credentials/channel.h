@@ -1,0 +1,22 @@
+// The way to a server: encrypted, and with the token in every call, as the credentials say.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "credentials/credentials.h"
+
+namespace joinery::credentials {
+
+using Interceptors = std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
+
+// Requires CheckTokenIsSafe. Never fails: that nobody is there, or the wrong one, is told by the first call.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, const Credentials& credentials,
+                                           const grpc::ChannelArguments& arguments, Interceptors interceptors);
+
+}  // namespace joinery::credentials

@@ -1,0 +1,96 @@
+#include "credentials/credentials.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/file.h"
+#include "base/status.h"
+
+namespace joinery::credentials {
+namespace {
+
+constexpr int64_t kMaxTokenSize = 4096;
+constexpr int64_t kMaxPemSize = int64_t{4} << 20;
+
+bool IsTokenText(absl::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-._~+/=", absl::string_view(&c, 1));
+  });
+}
+
+absl::StatusOr<std::string> ReadToken(const Sources& sources) {
+  const bool has_text = !sources.token.empty();
+  if (!has_text && sources.token_file.empty()) return "";
+  std::string text = sources.token;
+  if (!has_text) {
+    ASSIGN_OR_RETURN(text, base::ReadFile(sources.token_file, kMaxTokenSize));
+  }
+  const absl::string_view token = absl::StripAsciiWhitespace(text);
+  if (IsTokenText(token)) return std::string(token);
+  return absl::InvalidArgumentError(
+      absl::StrCat(has_text ? "JOINERY_TOKEN" : sources.token_file,
+                   " does not hold a token: it should be the one line that joinery admin token create printed"));
+}
+
+absl::StatusOr<std::string> ReadPem(const std::string& path, absl::string_view option, absl::string_view what) {
+  ASSIGN_OR_RETURN(std::string pem, base::ReadFile(path, kMaxPemSize));
+  if (absl::StrContains(pem, "-----BEGIN ") && absl::StrContains(pem, what)) return pem;
+  return absl::InvalidArgumentError(absl::StrCat(option, " ", path, " holds no ", absl::AsciiStrToLower(what),
+                                                 "; it should be a PEM file with a line -----BEGIN ", what, "-----"));
+}
+
+absl::Status CheckTogether(const Sources& sources) {
+  if (sources.tls_cert.empty() != sources.tls_key.empty()) {
+    return absl::InvalidArgumentError(sources.tls_cert.empty()
+                                          ? "--tls-key without --tls-cert: give the certificate of the key too"
+                                          : "--tls-cert without --tls-key: give the key of the certificate too");
+  }
+  if (!sources.tls_cert.empty() && sources.tls_ca.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-cert without --tls-ca: give the authority that signed the server's certificate too");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Credentials> ReadCredentials(const Sources& sources) {
+  RETURN_IF_ERROR(CheckTogether(sources));
+  Credentials credentials;
+  ASSIGN_OR_RETURN(credentials.token, ReadToken(sources));
+  credentials.encrypted = !sources.tls_ca.empty();
+  if (credentials.encrypted && sources.tls_ca != kSystemAuthorities) {
+    ASSIGN_OR_RETURN(credentials.authorities, ReadPem(sources.tls_ca, "--tls-ca", "CERTIFICATE"));
+  }
+  if (!sources.tls_cert.empty()) {
+    ASSIGN_OR_RETURN(credentials.certificate, ReadPem(sources.tls_cert, "--tls-cert", "CERTIFICATE"));
+    ASSIGN_OR_RETURN(credentials.key, ReadPem(sources.tls_key, "--tls-key", "PRIVATE KEY"));
+  }
+  return credentials;
+}
+
+bool IsLoopback(absl::string_view server) {
+  absl::string_view host = server.substr(0, server.rfind(':'));
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  if (host == "localhost") return true;
+  const std::string text(host);
+  in_addr v4;
+  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24U) == 127;
+  in6_addr v6;
+  return inet_pton(AF_INET6, text.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+absl::Status CheckTokenIsSafe(const Credentials& credentials, absl::string_view server) {
+  if (credentials.token.empty() || credentials.encrypted || IsLoopback(server)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the token would be readable by everybody on the way to ", server,
+                   ": give --tls-ca with the authority that signed the server's certificate"));
+}
+
+}  // namespace joinery::credentials
