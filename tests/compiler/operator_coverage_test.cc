@@ -230,7 +230,7 @@ std::vector<Case> Layers() {
        "g (float[1,4,8,8] x) => (float[n,c] z) { z = ReduceMean<axes = [2, 3], keepdims = 0>(x) }",
        {"ReduceMean"}},
       {"MaxPool",
-       "g (float[1,4,8,8] x) => (float[n,c,h,v] z) { a = MaxPool<kernel_shape = [2, 2]>(x) z = Sigmoid(a) }",
+       "g (float[1,4,8,8] x) => (float[n,c,h,v] z) { a = MaxPool<kernel_shape = [2, 2]>(x) z = Tanh(a) }",
        {"MaxPool"}},
       {"Softmax",
        "g (float[1,16] x, float[16,8] w) => (float[n,c] z) { a = Gemm(x, w) z = Softmax(a) }",
@@ -299,9 +299,11 @@ std::vector<Case> Activations() {
        {"Conv", "Gelu"}},
       {"Mish", spelled("a = Softplus(x1) b = Tanh(a) z = Mul(x1, b)"), {"Conv", "Mul"}},
   };
-  for (const char* op : {"LeakyRelu", "Sigmoid", "HardSigmoid", "Tanh", "Elu", "Softplus"}) {
+  for (const char* op : {"LeakyRelu", "HardSigmoid", "Tanh", "Elu", "Softplus"}) {
     cases.push_back({op, spelled(absl::StrCat("z = ", op, "(x1)")), {"Conv", op}});
   }
+  cases.push_back({"Sigmoid", spelled("a = Sigmoid(x1) z = Add(a, a)"), {"Conv", "Sigmoid"}});
+  cases.push_back({"SigmoidOfScores", spelled("z = Sigmoid(x1)"), {"Conv"}, "Sigmoid", "its results are outputs"});
   cases.push_back({"HardSwish", spelled("z = HardSwish(x1)"), {"Conv", "HardSwish"}, "", "", 14});
   cases.push_back({"Gelu", spelled("z = Gelu(x1)"), {"Conv", "Gelu"}, "", "", 20});
   return cases;

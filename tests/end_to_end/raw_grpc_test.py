@@ -58,8 +58,10 @@ def chunk(blobs, data, offset=0):
     return blobs.UploadBlobRequest(chunk=blobs.UploadBlobRequest.Chunk(offset=offset, data=data))
 
 
-def check_nothing_is_left(service):
-    wait_until(lambda: service.incoming() == [], "nothing is left of the upload", seconds=5)
+def check_no_blob(service, kept=()):
+    """No blob is there; `kept` are the sizes of what waits for an upload to go on."""
+    wait_until(lambda: [path.stat().st_size for path in service.incoming()] == list(kept),
+               "of the upload what may go on is left", seconds=5)
     assert service.blobs() == {}
     assert int(service.json("info")["server"]["blob_count"]) == 0
 
@@ -73,7 +75,7 @@ def test_digest_does_not_match(service, call, blobs):
     code, message = call(header(blobs), chunk(blobs, BYTES[::-1]))
     assert code == grpc.StatusCode.DATA_LOSS, message
     assert hashlib.sha256(BYTES).hexdigest() in message
-    check_nothing_is_left(service)
+    check_no_blob(service)
 
 
 @pytest.mark.parametrize("second_offset", [99, 101, 0])
@@ -81,32 +83,35 @@ def test_chunk_out_of_order(service, call, blobs, second_offset):
     code, message = call(header(blobs), chunk(blobs, BYTES[:100]), chunk(blobs, BYTES[100:], second_offset))
     assert code == grpc.StatusCode.OUT_OF_RANGE, message
     assert str(second_offset) in message and "100" in message
-    check_nothing_is_left(service)
+    check_no_blob(service, kept=[100])
 
 
 def test_more_than_announced(service, call, blobs):
     code, message = call(header(blobs, size=10), chunk(blobs, BYTES))
     assert code == grpc.StatusCode.OUT_OF_RANGE, message
-    check_nothing_is_left(service)
+    check_no_blob(service)
 
 
 def test_less_than_announced(service, call, blobs):
     code, message = call(header(blobs), chunk(blobs, BYTES[:100]))
     assert code != grpc.StatusCode.OK and message
-    check_nothing_is_left(service)
+    check_no_blob(service, kept=[100])
+    # The rest makes it whole.
+    assert call(header(blobs), chunk(blobs, BYTES[100:], 100)) == (grpc.StatusCode.OK, "")
+    assert list(service.blobs().values()) == [len(BYTES)]
 
 
 def test_no_header(service, call, blobs):
     code, message = call(chunk(blobs, BYTES))
     assert code == grpc.StatusCode.INVALID_ARGUMENT and "header" in message
-    check_nothing_is_left(service)
+    check_no_blob(service)
 
 
 def test_digest_that_is_a_path(service, call, blobs):
     for digest in ("../../evil", "", "A" * 64, "/" + "a" * 63):
         code, message = call(blobs.UploadBlobRequest(header=blobs.BlobRef(digest=digest, size=1)), chunk(blobs, b"x"))
         assert code == grpc.StatusCode.INVALID_ARGUMENT and "digest" in message, (digest, code)
-    check_nothing_is_left(service)
+    check_no_blob(service)
 
 
 def test_health(service, call):
