@@ -28,7 +28,8 @@ constexpr char kFooter[] =
     "  joinery jobs watch @last\n"
     "\n"
     "The server is the one of --server, else of JOINERY_SERVER, else of `server = \"HOST:PORT\"` in\n"
-    "~/.config/joinery/config.toml, else 127.0.0.1:7420.\n"
+    "~/.config/joinery/config.toml, else 127.0.0.1:7420. token_file, tls_ca, tls_cert and tls_key may stand there "
+    "too.\n"
     "\n"
     "Exit codes: 0 success, 1 job failed, 2 usage, 3 not found, 4 permission, 5 server unreachable or overloaded,\n"
     "6 fault of the service, 7 job cancelled, 8 wait timed out (the job goes on), 10 local file, 130 Ctrl-C (the job\n"
@@ -36,6 +37,15 @@ constexpr char kFooter[] =
 
 void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
   app.add_option("--server", options.server, "The server to talk to")->type_name("HOST:PORT");
+  app.add_option("--token-file", options.credentials.token_file, "Your token (also: JOINERY_TOKEN, JOINERY_TOKEN_FILE)")
+      ->type_name("FILE");
+  app.add_option("--tls-ca", options.credentials.tls_ca,
+                 "Encrypt; who signs the server's certificate (PEM), or \"system\" (also: JOINERY_TLS_CA)")
+      ->type_name("FILE");
+  app.add_option("--tls-cert", options.credentials.tls_cert,
+                 "Your certificate (PEM), for servers that want one (also: JOINERY_TLS_CERT)")
+      ->type_name("FILE");
+  app.add_option("--tls-key", options.credentials.tls_key, "Its key (PEM; also: JOINERY_TLS_KEY)")->type_name("FILE");
   app.add_flag("--json", options.json, "One JSON object on stdout; errors and progress as JSON on stderr");
   app.add_flag("-q,--quiet", options.quiet, "Ids and paths only, no progress");
   app.add_option("--progress", options.progress, "auto, plain, json or none; on stderr")
@@ -61,6 +71,7 @@ std::unique_ptr<CLI::App> MakeApp(GlobalOptions& options, Command* command) {
   AddFetch(*app, command);
   AddWorkers(*app, command);
   AddInfo(*app, command);
+  AddAdmin(*app, command);
   AddCompletion(*app, command);
   AddVersion(*app, command);
   return app;

@@ -1,6 +1,7 @@
 #include "client/config_file.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -41,9 +42,40 @@ std::optional<std::string> ParseString(absl::string_view text) {
 }
 
 absl::Status UnknownKey(const std::string& path, int line, absl::string_view key) {
-  const std::string nearest = Nearest(key, {"server"});
+  const std::string nearest = Nearest(key, {"server", "token_file", "tls_ca", "tls_cert", "tls_key"});
   const absl::Status status = LineError(path, line, absl::StrCat("unknown key \"", key, "\""));
-  return WithFix(status, nearest.empty() ? "the only key is server" : absl::StrCat("did you mean ", nearest, "?"));
+  return WithFix(status, nearest.empty() ? "the keys are server, token_file, tls_ca, tls_cert and tls_key"
+                                         : absl::StrCat("did you mean ", nearest, "?"));
+}
+
+// Where the value of `key` goes; nullptr if there is no such key.
+std::string* FieldFor(absl::string_view key, ConfigFile& config) {
+  if (key == "server") return &config.server;
+  if (key == "token_file") return &config.token_file;
+  if (key == "tls_ca") return &config.tls_ca;
+  if (key == "tls_cert") return &config.tls_cert;
+  if (key == "tls_key") return &config.tls_key;
+  return nullptr;
+}
+
+// Nothing is set if there is no file.
+absl::StatusOr<ConfigFile> ReadConfigFile(const std::string& path) {
+  if (path.empty()) return ConfigFile();
+  const absl::StatusOr<std::string> text = base::ReadFile(path, kMaxConfigSize);
+  if (absl::IsNotFound(text.status())) return ConfigFile();
+  if (!text.ok()) return LocalIo(text.status());
+  return ParseConfigFile(*text, path);
+}
+
+std::string FirstOf(const std::string& flag, const std::string& variable, const Environment& environment,
+                    const std::string& configured) {
+  return flag.empty() ? environment(variable).value_or(configured) : flag;
+}
+
+// A path of the configuration file at `config_path`.
+std::string Beside(const std::string& config_path, const std::string& path) {
+  if (path.empty() || path == credentials::kSystemAuthorities) return path;
+  return (std::filesystem::path(config_path).parent_path() / path).string();
 }
 
 std::string UserFolder(const Environment& environment, const std::string& variable, absl::string_view below_home) {
@@ -79,7 +111,6 @@ Environment ProcessEnvironment() {
 absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::string& path) {
   ConfigFile config;
   int line_number = 0;
-  bool has_server = false;
   for (const absl::string_view untrimmed : absl::StrSplit(text, '\n')) {
     ++line_number;
     const absl::string_view line = absl::StripAsciiWhitespace(untrimmed);
@@ -87,13 +118,15 @@ absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::st
     const size_t equals = line.find('=');
     if (equals == absl::string_view::npos) return LineError(path, line_number, "expected key = \"value\"");
     const absl::string_view key = absl::StripAsciiWhitespace(line.substr(0, equals));
-    if (key != "server") return UnknownKey(path, line_number, key);
-    if (has_server) return LineError(path, line_number, "server is set twice");
+    std::string* const field = FieldFor(key, config);
+    if (field == nullptr) return UnknownKey(path, line_number, key);
+    if (!field->empty()) return LineError(path, line_number, absl::StrCat(key, " is set twice"));
     std::optional<std::string> value = ParseString(absl::StripAsciiWhitespace(line.substr(equals + 1)));
-    if (!value.has_value()) return LineError(path, line_number, "expected a value in double quotes after server =");
-    if (value->empty()) return LineError(path, line_number, "server is empty");
-    config.server = *std::move(value);
-    has_server = true;
+    if (!value.has_value()) {
+      return LineError(path, line_number, absl::StrCat("expected a value in double quotes after ", key, " ="));
+    }
+    if (value->empty()) return LineError(path, line_number, absl::StrCat(key, " is empty"));
+    *field = *std::move(value);
   }
   return config;
 }
@@ -113,12 +146,29 @@ absl::StatusOr<std::string> FindServer(const std::string& flag, const Environmen
     return WithPort(*variable, "JOINERY_SERVER");
   }
   const std::string path = ConfigFilePath(environment);
-  if (path.empty()) return kDefaultServer;
-  const absl::StatusOr<std::string> text = base::ReadFile(path, kMaxConfigSize);
-  if (absl::IsNotFound(text.status())) return kDefaultServer;
-  if (!text.ok()) return LocalIo(text.status());
-  ASSIGN_OR_RETURN(const ConfigFile config, ParseConfigFile(*text, path));
+  ASSIGN_OR_RETURN(const ConfigFile config, ReadConfigFile(path));
   return config.server.empty() ? kDefaultServer : WithPort(config.server, path);
+}
+
+absl::StatusOr<credentials::Sources> FindCredentials(const credentials::Sources& flags, const std::string& server,
+                                                     const Environment& environment) {
+  const std::string path = ConfigFilePath(environment);
+  ASSIGN_OR_RETURN(ConfigFile config, ReadConfigFile(path));
+  if (!config.server.empty()) {
+    ASSIGN_OR_RETURN(const std::string configured_server, WithPort(config.server, path));
+    // A secret of one server is no business of another.
+    if (configured_server != server) config = ConfigFile();
+  }
+  credentials::Sources found;
+  found.token_file = flags.token_file;
+  if (found.token_file.empty()) {
+    found.token = environment("JOINERY_TOKEN").value_or("");
+    found.token_file = FirstOf("", "JOINERY_TOKEN_FILE", environment, Beside(path, config.token_file));
+  }
+  found.tls_ca = FirstOf(flags.tls_ca, "JOINERY_TLS_CA", environment, Beside(path, config.tls_ca));
+  found.tls_cert = FirstOf(flags.tls_cert, "JOINERY_TLS_CERT", environment, Beside(path, config.tls_cert));
+  found.tls_key = FirstOf(flags.tls_key, "JOINERY_TLS_KEY", environment, Beside(path, config.tls_key));
+  return found;
 }
 
 }  // namespace joinery::client

@@ -1,4 +1,5 @@
-// Which server to talk to: from the command line, the environment, the user's configuration file, or the default.
+// Which server to talk to, and what to prove oneself with: from the command line, the environment, the user's
+// configuration file, or the default.
 #pragma once
 
 #include <functional>
@@ -7,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "credentials/credentials.h"
 
 namespace joinery::client {
 
@@ -16,8 +18,13 @@ Environment ProcessEnvironment();
 
 inline constexpr char kDefaultServer[] = "127.0.0.1:7420";
 
+// Empty: not set.
 struct ConfigFile {
-  std::string server;  // Empty if not set.
+  std::string server;
+  std::string token_file;
+  std::string tls_ca;
+  std::string tls_cert;
+  std::string tls_key;
 };
 
 // Lines `key = "value"`, empty lines, and `#` comments: a small part of TOML, read strictly. `path` is for messages.
@@ -33,5 +40,11 @@ std::string StateFolder(const Environment& environment);
 // HOST:PORT: `flag` if not empty, else JOINERY_SERVER, else the configuration file's, else kDefaultServer. A missing
 // port is 7420. A missing configuration file is fine, a wrong one is not.
 absl::StatusOr<std::string> FindServer(const std::string& flag, const Environment& environment);
+
+// Each of `flags` if not empty, else JOINERY_TOKEN, JOINERY_TOKEN_FILE, JOINERY_TLS_CA, ..., else the configuration
+// file's, whose relative paths begin at its folder. The file's token is for the file's server only, if it names one:
+// `server`, as FindServer answers, may be another.
+absl::StatusOr<credentials::Sources> FindCredentials(const credentials::Sources& flags, const std::string& server,
+                                                     const Environment& environment);
 
 }  // namespace joinery::client

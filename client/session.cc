@@ -1,8 +1,5 @@
 #include "client/session.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -14,6 +11,8 @@
 #include "absl/strings/str_format.h"
 #include "base/status.h"
 #include "client/error.h"
+#include "credentials/channel.h"
+#include "credentials/handshake.h"
 #include "telemetry/rpc_interceptors.h"
 
 namespace joinery::client {
@@ -25,12 +24,7 @@ constexpr absl::Duration kPatience = absl::Seconds(10);
 // Longer than the channel pauses between two tries to connect.
 constexpr absl::Duration kReconnectTime = absl::Milliseconds(1200);
 
-bool IsLoopback(absl::string_view server) {
-  return absl::StartsWith(server, "localhost:") || absl::StartsWith(server, "127.") ||
-         absl::StartsWith(server, "[::1]");
-}
-
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, telemetry::Tracer* tracer) {
+std::shared_ptr<grpc::Channel> MakeChannel(const SessionOptions& options) {
   grpc::ChannelArguments arguments;
   // A server that was restarted is found again within a second, not within gRPC's two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -41,13 +35,16 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, telemetry:
   // A peer that vanished without a word is noticed although a quiet job sends no events.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
-  if (IsLoopback(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  if (tracer == nullptr) return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
-  return grpc::experimental::CreateCustomChannelWithInterceptors(server, grpc::InsecureChannelCredentials(), arguments,
-                                                                 telemetry::MakeClientInterceptors(*tracer, nullptr));
+  if (credentials::IsLoopback(options.server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  credentials::Interceptors interceptors;
+  if (options.tracer != nullptr) interceptors = telemetry::MakeClientInterceptors(*options.tracer, nullptr);
+  return credentials::MakeChannel(options.server, options.credentials, arguments, std::move(interceptors));
 }
 
 absl::Status Unreachable(const std::string& server, absl::string_view why) {
+  if (const auto problem = credentials::ExplainHandshake(why, server); problem.has_value()) {
+    return WithFix(absl::UnauthenticatedError(problem->what), problem->fix);
+  }
   return WithFix(WithWhy(absl::UnavailableError(absl::StrCat("cannot reach the server at ", server)), why),
                  absl::StrCat("start it there with `joineryd --listen ", server,
                               "`, or name another with --server HOST:PORT, JOINERY_SERVER or the configuration file"));
@@ -67,13 +64,15 @@ absl::Status ToStatus(const grpc::Status& status) {
 
 Session::Session(SessionOptions options)
     : options_(std::move(options)),
-      channel_(MakeChannel(options_.server, options_.tracer)),
+      channel_(MakeChannel(options_)),
       blobs_(v1::BlobService::NewStub(channel_)),
       jobs_(v1::JobService::NewStub(channel_)),
       workers_(v1::WorkerService::NewStub(channel_)),
-      server_(v1::ServerService::NewStub(channel_)) {}
+      server_(v1::ServerService::NewStub(channel_)),
+      admin_(v1::AdminService::NewStub(channel_)) {}
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Connect(SessionOptions options) {
+  RETURN_IF_ERROR(credentials::CheckTokenIsSafe(options.credentials, options.server));
   std::unique_ptr<Session> session(new Session(std::move(options)));
   RETURN_IF_ERROR(session->WaitUntilConnected());
   return session;
@@ -236,6 +235,35 @@ absl::StatusOr<std::vector<v1::Worker>> Session::ListWorkers() {
 absl::StatusOr<v1::ServerInfo> Session::GetServerInfo() {
   return Call("asking the server about itself", *server_, &v1::ServerService::Stub::GetServerInfo,
               v1::GetServerInfoRequest());
+}
+
+absl::StatusOr<v1::CreateTokenResponse> Session::CreateToken(const v1::CreateTokenRequest& request) {
+  return Call("making the token", *admin_, &v1::AdminService::Stub::CreateToken, request);
+}
+
+absl::StatusOr<std::vector<v1::Token>> Session::ListTokens() {
+  ASSIGN_OR_RETURN(const v1::ListTokensResponse response,
+                   Call("listing tokens", *admin_, &v1::AdminService::Stub::ListTokens, v1::ListTokensRequest()));
+  return std::vector<v1::Token>(response.tokens().begin(), response.tokens().end());
+}
+
+absl::StatusOr<v1::Token> Session::RevokeToken(const std::string& id) {
+  v1::RevokeTokenRequest request;
+  request.set_id(id);
+  return Call(absl::StrCat("revoking token ", id), *admin_, &v1::AdminService::Stub::RevokeToken, request);
+}
+
+absl::StatusOr<v1::SubjectLimits> Session::SetLimits(const v1::SubjectLimits& subject) {
+  v1::SetLimitsRequest request;
+  *request.mutable_subject() = subject;
+  return Call(absl::StrCat("setting the limits of ", subject.name()), *admin_, &v1::AdminService::Stub::SetLimits,
+              request);
+}
+
+absl::StatusOr<std::vector<v1::SubjectLimits>> Session::ListLimits() {
+  ASSIGN_OR_RETURN(const v1::ListLimitsResponse response,
+                   Call("listing limits", *admin_, &v1::AdminService::Stub::ListLimits, v1::ListLimitsRequest()));
+  return std::vector<v1::SubjectLimits>(response.subjects().begin(), response.subjects().end());
 }
 
 }  // namespace joinery::client

@@ -18,6 +18,8 @@
 #include "client/backoff.h"
 #include "client/blob_source.h"
 #include "client/interruption.h"
+#include "credentials/credentials.h"
+#include "joinery/v1/admin.grpc.pb.h"
 #include "joinery/v1/blobs.grpc.pb.h"
 #include "joinery/v1/jobs.grpc.pb.h"
 #include "joinery/v1/server.grpc.pb.h"
@@ -32,6 +34,7 @@ using TransferObserver = std::function<void(int64_t done, int64_t total)>;
 struct SessionOptions {
   // HOST:PORT.
   std::string server;
+  credentials::Credentials credentials;
   absl::Duration connect_timeout = absl::Seconds(5);
   // Of a call that moves no blob.
   absl::Duration call_timeout = absl::Seconds(30);
@@ -53,7 +56,8 @@ struct SessionOptions {
 // Not thread-safe, but for the interruption.
 class Session {
  public:
-  // kUnavailable, soon, if nobody listens there. Everything after this rides out a restart of the server.
+  // kUnavailable, soon, if nobody listens there, kUnauthenticated if that is not the right server, and
+  // kFailedPrecondition if the token must not be sent there. Everything after this rides out a restart of the server.
   static absl::StatusOr<std::unique_ptr<Session>> Connect(SessionOptions options);
 
   // The subset of `digests` that the server does not have.
@@ -83,6 +87,13 @@ class Session {
   absl::StatusOr<std::vector<v1::Worker>> ListWorkers();
   absl::StatusOr<v1::Worker> SetWorkerDrain(const std::string& name, bool drained);
   absl::StatusOr<v1::ServerInfo> GetServerInfo();
+
+  // For operators. After an error of CreateToken there may be a token that nobody knows.
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
+  absl::StatusOr<std::vector<v1::Token>> ListTokens();
+  absl::StatusOr<v1::Token> RevokeToken(const std::string& id);
+  absl::StatusOr<v1::SubjectLimits> SetLimits(const v1::SubjectLimits& subject);
+  absl::StatusOr<std::vector<v1::SubjectLimits>> ListLimits();
 
   // Calls `on_event` for each event after `after_sequence`, each once and in order, until the job is final; answers
   // with the final job. Stops at the first error of `on_event` and returns it. At `deadline`: Origin::kWaitTimedOut.
@@ -118,6 +129,7 @@ class Session {
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<v1::WorkerService::Stub> workers_;
   std::unique_ptr<v1::ServerService::Stub> server_;
+  std::unique_ptr<v1::AdminService::Stub> admin_;
 };
 
 // No further state follows this one.

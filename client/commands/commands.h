@@ -14,6 +14,7 @@ void AddJobs(CLI::App& parent, Command* command);
 void AddFetch(CLI::App& parent, Command* command);
 void AddWorkers(CLI::App& parent, Command* command);
 void AddInfo(CLI::App& parent, Command* command);
+void AddAdmin(CLI::App& parent, Command* command);
 void AddCompletion(CLI::App& parent, Command* command);
 void AddVersion(CLI::App& parent, Command* command);
 
@@ -23,5 +24,9 @@ void AddJobsShow(CLI::App& parent, Command* command);
 void AddJobsWatch(CLI::App& parent, Command* command);
 void AddJobsLogs(CLI::App& parent, Command* command);
 void AddJobsCancel(CLI::App& parent, Command* command);
+
+// Below `admin`.
+void AddAdminToken(CLI::App& parent, Command* command);
+void AddAdminQuota(CLI::App& parent, Command* command);
 
 }  // namespace joinery::client

@@ -5,8 +5,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "client/error.h"
 
 namespace joinery::client {
+namespace {
+
+absl::StatusOr<credentials::Credentials> FindAndReadCredentials(const GlobalOptions& options, const std::string& server,
+                                                                const Environment& environment) {
+  ASSIGN_OR_RETURN(const credentials::Sources sources, FindCredentials(options.credentials, server, environment));
+  absl::StatusOr<credentials::Credentials> read = credentials::ReadCredentials(sources);
+  // Neither options nor content are wrong: a file cannot be read.
+  if (!read.ok() && !absl::IsInvalidArgument(read.status())) return LocalIo(read.status());
+  return read;
+}
+
+}  // namespace
 
 Invocation::Invocation(GlobalOptions options, ProgressMode progress_mode, const Environment& environment,
                        Console& console, const base::Clock& clock, Interruption& interruption,
@@ -23,6 +36,7 @@ absl::StatusOr<Session*> Invocation::Connect() {
   if (session_ != nullptr) return session_.get();
   SessionOptions options;
   ASSIGN_OR_RETURN(options.server, FindServer(options_.server, environment_));
+  ASSIGN_OR_RETURN(options.credentials, FindAndReadCredentials(options_, options.server, environment_));
   ASSIGN_OR_RETURN(options.connect_timeout, ParsePositiveDuration(options_.connect_timeout, "--connect-timeout"));
   options.random = [] {
     std::random_device device;

@@ -21,6 +21,7 @@ namespace joinery::client {
 
 struct GlobalOptions {
   std::string server;  // Empty: look elsewhere.
+  credentials::Sources credentials;
   bool json = false;
   bool quiet = false;
   bool no_color = false;

@@ -67,5 +67,42 @@ TEST(ConfigFileTest, FlagBeatsVariableBeatsFileBeatsDefault) {
   EXPECT_THAT(FindServer("http://flag:2", both), StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_));
 }
 
+TEST(FindCredentialsTest, FlagsGoBeforeVariablesAndTheseBeforeTheFile) {
+  const testing::TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "joinery");
+  ASSERT_THAT(base::WriteFileAtomically(folder / "joinery/config.toml",
+                                        "server = \"a:1\"\ntoken_file = \"token\"\ntls_ca = \"/ca\"\n"),
+              IsOk());
+  const std::map<std::string, std::string> home = {{"XDG_CONFIG_HOME", folder.path()}};
+  const auto configured = FindCredentials({}, "a:1", FakeEnvironment(home));
+  ASSERT_THAT(configured, IsOk());
+  EXPECT_EQ(configured->token_file, folder / "joinery/token");
+  EXPECT_EQ(configured->tls_ca, "/ca");
+
+  std::map<std::string, std::string> variables = home;
+  variables["JOINERY_TOKEN"] = "joinery_t";
+  variables["JOINERY_TLS_CA"] = "system";
+  const auto from_variables = FindCredentials({}, "a:1", FakeEnvironment(variables));
+  ASSERT_THAT(from_variables, IsOk());
+  EXPECT_EQ(from_variables->token, "joinery_t");
+  EXPECT_EQ(from_variables->tls_ca, "system");
+
+  const auto from_flags = FindCredentials({.token_file = "f", .tls_ca = "c"}, "a:1", FakeEnvironment(variables));
+  ASSERT_THAT(from_flags, IsOk());
+  EXPECT_EQ(from_flags->token, "");
+  EXPECT_EQ(from_flags->token_file, "f");
+  EXPECT_EQ(from_flags->tls_ca, "c");
+}
+
+TEST(FindCredentialsTest, TheFilesTokenIsForTheFilesServerOnly) {
+  const testing::TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "joinery");
+  ASSERT_THAT(base::WriteFileAtomically(folder / "joinery/config.toml", "server = \"a\"\ntoken_file = \"/token\"\n"),
+              IsOk());
+  const Environment environment = FakeEnvironment({{"XDG_CONFIG_HOME", folder.path()}});
+  EXPECT_EQ(FindCredentials({}, "a:7420", environment)->token_file, "/token");
+  EXPECT_EQ(FindCredentials({}, "b:7420", environment)->token_file, "");
+}
+
 }  // namespace
 }  // namespace joinery::client

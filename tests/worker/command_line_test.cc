@@ -83,5 +83,17 @@ TEST(CommandLineTest, HelpAndVersionEndWithZero) {
   EXPECT_EQ(Parse({"--version"}).exit_code, 0);
 }
 
+TEST(CommandLineTest, ATokenFileGoesBeforeTheEnvironment) {
+  const std::map<std::string, std::string> environment = {
+      {"HOME", "/users/me"}, {"JOINERY_TOKEN", "joinery_t"}, {"JOINERY_TLS_CA", "/ca"}};
+  EXPECT_EQ(Parse({}, environment).settings->credentials.token, "joinery_t");
+  EXPECT_EQ(Parse({}, environment).settings->credentials.tls_ca, "/ca");
+  const CommandLine line = Parse({"--token-file", "/t", "--tls-ca", "/other"}, environment);
+  ASSERT_TRUE(line.settings.has_value());
+  EXPECT_EQ(line.settings->credentials.token, "");
+  EXPECT_EQ(line.settings->credentials.token_file, "/t");
+  EXPECT_EQ(line.settings->credentials.tls_ca, "/other");
+}
+
 }  // namespace
 }  // namespace joinery::worker

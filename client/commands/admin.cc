@@ -1,0 +1,18 @@
+#include "client/commands/commands.h"
+
+namespace joinery::client {
+
+void AddAdmin(CLI::App& parent, Command* command) {
+  CLI::App& admin = *parent.add_subcommand("admin", "Tokens and limits, for operators");
+  admin.require_subcommand(1);
+  admin.footer(
+      "Needs a token of scope admin. The first one is made on the server's host: joineryd token create.\n"
+      "\n"
+      "Examples:\n"
+      "  joinery admin token create --user ann --project vision > ann.token\n"
+      "  joinery admin quota set --project vision --blob-bytes 100GiB");
+  AddAdminToken(admin, command);
+  AddAdminQuota(admin, command);
+}
+
+}  // namespace joinery::client
