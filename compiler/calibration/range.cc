@@ -13,11 +13,13 @@ namespace {
 
 // With so many samples the values of others may well be as far beyond theirs as theirs are apart.
 constexpr double kFewSamples = 3;
+// So many stand for others.
+constexpr size_t kEnoughSamples = 30;
 
 // Widens a range that was fitted to few samples towards what the values of others are not expected to exceed: twice the
-// samples' largest extreme less the mean of all. The fewer samples, the further: with dozens it hardly moves.
+// samples' largest extreme less the mean of all. The fewer samples, the further.
 Range WidenForOthers(const Range& fitted, absl::Span<const Range> extremes_of_samples) {
-  if (extremes_of_samples.empty()) return fitted;
+  if (extremes_of_samples.empty() || extremes_of_samples.size() >= kEnoughSamples) return fitted;
   const auto count = static_cast<double>(extremes_of_samples.size());
   double largest = 0;
   double largest_mean = 0;
