@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 
-FOLDERS = ("base", "client", "compiler", "server", "storage", "worker")
+FOLDERS = ("base", "client", "compiler", "credentials", "server", "storage", "telemetry", "worker")
 CLANG_TIDY = "clang-tidy-14"
 # The commands are GCC's: clang may not know a warning, and warnings are the build's business.
 EXTRA = ("--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-error", "--checks=-clang-analyzer-*", "--quiet")
