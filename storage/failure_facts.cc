@@ -12,7 +12,7 @@ struct Facts {
   const char* advice;
 };
 
-constexpr std::array<Facts, 11> kFacts = {{
+constexpr std::array<Facts, 13> kFacts = {{
     {v1::FAILURE_REASON_UNSPECIFIED, v1::FAULT_OF_JOINERY, false,
      "report this with the job's log: joinery jobs logs ID"},
     {v1::FAILURE_REASON_INVALID_MODEL, v1::FAULT_OF_USER, false,
@@ -33,6 +33,10 @@ constexpr std::array<Facts, 11> kFacts = {{
      "submit again with a later deadline or a higher priority, or add workers"},
     {v1::FAILURE_REASON_WORKER_FAULT, v1::FAULT_OF_INFRASTRUCTURE, true,
      "mend what the message names on that worker, then submit again"},
+    {v1::FAILURE_REASON_GPU_UNAVAILABLE, v1::FAULT_OF_INFRASTRUCTURE, true,
+     "mend the GPU that the message names, or let the job run on the CPU (--device auto or --device cpu)"},
+    {v1::FAILURE_REASON_VENDOR_TOOL, v1::FAULT_OF_USER, false,
+     "read what the tool printed (joinery jobs logs ID) and mend what it names, or build without --vendor-binary"},
 }};
 
 const Facts& FactsOf(v1::FailureReason reason) {

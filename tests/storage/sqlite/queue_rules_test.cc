@@ -375,12 +375,12 @@ TEST_F(QueueRulesTest, AFaultOfTheInfrastructureIsTriedAgainAndOneOfTheUserIsNot
     clock_.Advance(absl::Milliseconds(1));
   }
   EXPECT_THAT(LogLines(id), ElementsAre(HasSubstr("attempt 1 of 3"), HasSubstr("tried again in 5s")));
-  const v1::Job last = *store_->Finish(Claim().token, FailureOf(v1::FAILURE_REASON_WORKER_FAULT), {}, 0);
+  const v1::Job last = *store_->Finish(Claim().token, FailureOf(v1::FAILURE_REASON_GPU_UNAVAILABLE), {}, 0);
   EXPECT_EQ(last.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(last.failure().fault_of(), v1::FAULT_OF_INFRASTRUCTURE);
 
-  for (const v1::FailureReason reason :
-       {v1::FAILURE_REASON_INVALID_MODEL, v1::FAILURE_REASON_OUT_OF_MEMORY, v1::FAILURE_REASON_INTERNAL}) {
+  for (const v1::FailureReason reason : {v1::FAILURE_REASON_INVALID_MODEL, v1::FAILURE_REASON_OUT_OF_MEMORY,
+                                         v1::FAILURE_REASON_INTERNAL, v1::FAILURE_REASON_VENDOR_TOOL}) {
     Submit("ann");
     EXPECT_EQ(store_->Finish(Claim().token, FailureOf(reason), {}, 0)->state(), v1::JOB_STATE_FAILED);
   }
