@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "storage/blob_refs.h"
 
 namespace joinery::server {
 namespace {
@@ -68,21 +69,20 @@ JobQueue::JobQueue(storage::JobStore& jobs, BlobAccess& blobs, const JobQueueOpt
     : jobs_(jobs), blobs_(blobs), options_(options) {}
 
 absl::Status JobQueue::CheckBlobs(const std::string& project, const v1::JobSpec& spec) {
-  const v1::BuildSpec& build = spec.build();
-  RETURN_IF_ERROR(CheckBlob("build.model", build.model(), blobs_.Use(project, build.model().digest())));
-  return CheckBlob("build.calibration", build.calibration(), blobs_.Use(project, build.calibration().digest()));
+  return storage::ForEachBlobRef(spec, "", [&](const std::string& field, const v1::BlobRef& blob) {
+    return CheckBlob(field, blob, blobs_.Use(project, blob.digest()));
+  });
 }
 
 absl::StatusOr<std::optional<v1::Job>> JobQueue::FindAnswer(const access::Caller& caller, const v1::JobSpec& spec) {
   ASSIGN_OR_RETURN(std::optional<v1::Job> answer, jobs_.FindAnswer(caller.project, spec));
   if (!answer.has_value()) return answer;
   // A result whose blobs are gone answers nothing.
-  const v1::JobResult& result = answer->result();
-  const auto is_there_still = [&](const v1::BlobRef& blob) {
-    return CheckBlob("result", blob, blobs_.Use(caller.project, blob.digest())).ok();
-  };
-  const bool is_there = is_there_still(result.artifact()) && is_there_still(result.report());
-  return is_there ? std::move(answer) : std::nullopt;
+  const absl::Status is_there =
+      storage::ForEachBlobRef(answer->result(), "result", [&](const std::string& field, const v1::BlobRef& blob) {
+        return CheckBlob(field, blob, blobs_.Use(caller.project, blob.digest()));
+      });
+  return is_there.ok() ? std::move(answer) : std::nullopt;
 }
 
 absl::StatusOr<storage::Submission> JobQueue::Prepare(const access::Caller& caller, const v1::JobSpec& spec,

@@ -157,7 +157,8 @@ absl::Status ValidateEvents(const google::protobuf::RepeatedPtrField<v1::JobEven
 
 absl::Status ValidateResult(const v1::JobResult& result) {
   RETURN_IF_ERROR(ValidateBlobRef("result.artifact", result.artifact()));
-  return ValidateBlobRef("result.report", result.report());
+  RETURN_IF_ERROR(ValidateBlobRef("result.report", result.report()));
+  return result.has_html_report() ? ValidateBlobRef("result.html_report", result.html_report()) : absl::OkStatus();
 }
 
 absl::Status ValidateFailure(const v1::Failure& failure) {

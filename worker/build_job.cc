@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ namespace {
 
 constexpr char kArtifactFile[] = "out.joint";
 constexpr char kReportFile[] = "report.json";
+constexpr char kHtmlReportFile[] = "report.html";
 constexpr size_t kMaxMessageBytes = 2048;
 // Of last output, in a job's log.
 constexpr size_t kMaxOutputLines = 400;
@@ -86,9 +88,10 @@ absl::StatusOr<CachedBlob> FetchInput(const v1::BlobRef& blob, const char* what,
 ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, const std::vector<std::string>& inputs,
                          const CompilerSettings& compiler) {
   ChildCommand command;
-  command.arguments = {compiler.path,    "build",     "--input",          kModelFile, "--calibration",
-                       kCalibrationFile, "--config",  kConfigurationFile, "--output", kArtifactFile,
-                       "--report",       kReportFile, "--events-fd",      "3"};
+  command.arguments = {compiler.path,   "build",          "--input",     kModelFile,
+                       "--calibration", kCalibrationFile, "--config",    kConfigurationFile,
+                       "--output",      kArtifactFile,    "--report",    kReportFile,
+                       "--html-report", kHtmlReportFile,  "--events-fd", "3"};
   for (const std::string& shape : spec.input_shapes()) {
     // One word, so that no text can pass for another option.
     command.arguments.push_back(absl::StrCat("--input-shape=", shape));
@@ -148,27 +151,33 @@ absl::StatusOr<LocalBlob> Describe(const JobFolder& folder, const char* name) {
   return LocalBlob{std::move(ref), path};
 }
 
-BuildOutcome UploadResult(const JobFolder& folder, const BuildContext& context) {
-  const absl::StatusOr<LocalBlob> artifact = Describe(folder, kArtifactFile);
-  const absl::StatusOr<LocalBlob> report = Describe(folder, kReportFile);
-  if (!artifact.ok() || !report.ok()) {
-    const absl::Status& status = artifact.ok() ? report.status() : artifact.status();
-    return InternalFailure(absl::StrCat("the compiler ended well but did not write ",
-                                        artifact.ok() ? "its report" : "an artifact", ": ", status.message()));
+// Errors: the compiler did not write the artifact or the report, or the server does not take them.
+absl::StatusOr<v1::JobResult> UploadResult(const JobFolder& folder, const BuildContext& context) {
+  v1::JobResult result;
+  std::vector<LocalBlob> blobs;
+  int64_t size = 0;
+  const auto add = [&](const char* file, v1::BlobRef& ref) -> absl::Status {
+    ASSIGN_OR_RETURN(LocalBlob blob, Describe(folder, file));
+    ref = blob.ref;
+    size += blob.ref.size();
+    blobs.push_back(std::move(blob));
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(base::Annotate(add(kArtifactFile, *result.mutable_artifact()),
+                                 "the compiler ended well but did not write an artifact"));
+  RETURN_IF_ERROR(base::Annotate(add(kReportFile, *result.mutable_report()),
+                                 "the compiler ended well but did not write its report"));
+  // A compiler of another version may write none.
+  if (std::filesystem::exists(folder / kHtmlReportFile)) {
+    RETURN_IF_ERROR(add(kHtmlReportFile, *result.mutable_html_report()));
   }
   telemetry::SpanScope span(context.tracer, "upload");
-  span.Set("joinery.size_bytes", int64_t{artifact->ref.size() + report->ref.size()});
-  const absl::Status uploaded = Retry(context, [&] {
-    return UploadMissing(context.blobs, {*artifact, *report}, context.stop.token());
-  });
+  span.Set("joinery.size_bytes", size);
+  const absl::Status uploaded =
+      Retry(context, [&] { return UploadMissing(context.blobs, blobs, context.stop.token()); });
   span.SetStatus(uploaded);
-  if (!uploaded.ok()) {
-    return InternalFailure(absl::StrCat("the worker could not upload the result: ", uploaded.message()));
-  }
-  context.metrics.ResultUploaded(artifact->ref.size() + report->ref.size());
-  v1::JobResult result;
-  *result.mutable_artifact() = artifact->ref;
-  *result.mutable_report() = report->ref;
+  RETURN_IF_ERROR(base::Annotate(uploaded, "the worker could not upload the result"));
+  context.metrics.ResultUploaded(size);
   return result;
 }
 
@@ -187,7 +196,9 @@ absl::StatusOr<BuildOutcome> RunBuild(const v1::BuildSpec& spec, const BuildCont
                    RunCompiler(spec, folder.path(), {model->path(), calibration->path()}, context));
   if (failure.has_value()) return *std::move(failure);
   if (context.stop.requested()) return InternalFailure("stopped");
-  return UploadResult(folder, context);
+  absl::StatusOr<v1::JobResult> result = UploadResult(folder, context);
+  if (!result.ok()) return InternalFailure(result.status().message());
+  return *std::move(result);
 }
 
 }  // namespace joinery::worker

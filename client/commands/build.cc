@@ -28,8 +28,9 @@ std::string ResultName(const std::string& model) {
 
 // Where each result goes: into one folder, under the name of its model.
 absl::StatusOr<std::vector<ResultPaths>> PathsOfMany(const BuildCommandArguments& arguments) {
-  if (!arguments.paths.report.empty()) {
-    return absl::InvalidArgumentError("--report is for one model; of several, fetch reports with joinery fetch");
+  if (!arguments.paths.report.empty() || !arguments.paths.html_report.empty()) {
+    return absl::InvalidArgumentError(
+        "--report and --html-report are for one model; of several, fetch reports with joinery fetch");
   }
   const std::string& folder = arguments.paths.artifact;
   if (!folder.empty() && !std::filesystem::is_directory(folder)) {
@@ -88,12 +89,14 @@ void AddBuild(CLI::App& parent, Command* command) {
                   "Where the .joint goes, or the folder for several; default: MODEL's name with .joint")
       ->type_name("OUT.joint");
   build.add_option("--report", arguments->paths.report, "Where the report (JSON) goes")->type_name("FILE");
+  build.add_option("--html-report", arguments->paths.html_report, "Where the report as a web page goes")
+      ->type_name("FILE");
   build.add_option("--timeout", arguments->timeout, "Wait no longer; the job goes on (exit code 8)")
       ->type_name("DURATION");
   build.footer(
       "Examples:\n"
       "  joinery build mobilenetv2.onnx --config config_mobilenetv2.prototxt\n"
-      "  joinery build model.onnx --config c.prototxt --calibration photos/ -o model.joint --report report.json\n"
+      "  joinery build model.onnx --config c.prototxt --calibration photos/ -o model.joint --html-report report.html\n"
       "  joinery build model.onnx --config pulsar2.json --preset accurate --layer-bits 'Conv_0=16'\n"
       "  joinery build dynamic.onnx --config c.prototxt --input-shape data:1x3x224x224\n"
       "  joinery build models/*.onnx --config c.prototxt -o built/ --priority 10\n"

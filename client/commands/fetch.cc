@@ -46,13 +46,15 @@ absl::Status FetchJob(Invocation& invocation, FetchArguments& arguments) {
 }  // namespace
 
 void AddFetch(CLI::App& parent, Command* command) {
-  CLI::App& fetch = *parent.add_subcommand("fetch", "Get the .joint, and the report, of a job that succeeded");
+  CLI::App& fetch = *parent.add_subcommand("fetch", "Get the .joint, and the reports, of a job that succeeded");
   const auto arguments = std::make_shared<FetchArguments>();
   fetch.add_option("ID", arguments->reference, "A job's id, the beginning of one, or @last")->required();
   fetch.add_option("-o,--output", arguments->paths.artifact, "Where the .joint goes; default: ID.joint")
       ->type_name("OUT.joint");
   fetch.add_option("--report", arguments->paths.report, "Where the report (JSON) goes")->type_name("FILE");
-  fetch.footer("Examples:\n  joinery fetch @last -o model.joint\n  joinery fetch 7f3a --report report.json");
+  fetch.add_option("--html-report", arguments->paths.html_report, "Where the report as a web page goes")
+      ->type_name("FILE");
+  fetch.footer("Examples:\n  joinery fetch @last -o model.joint\n  joinery fetch 7f3a --html-report report.html");
   fetch.callback([arguments, command] {
     *command = [arguments](Invocation& invocation) { return FetchJob(invocation, *arguments); };
   });

@@ -52,8 +52,10 @@ absl::StatusOr<std::optional<v1::Report>> LoadReport(Session& session, const v1:
   return report;
 }
 
-absl::StatusOr<std::string> ResultDocument(const v1::Job& job, const std::string& artifact,
-                                           const std::string& report_path, const std::optional<v1::Report>& report) {
+std::string PathOrNull(const std::string& path) { return path.empty() ? "null" : JsonString(path); }
+
+absl::StatusOr<std::string> ResultDocument(const v1::Job& job, const std::string& artifact, const ResultPaths& paths,
+                                           const std::optional<v1::Report>& report) {
   ASSIGN_OR_RETURN(std::string job_json, JsonOf(job));
   std::string precision = "null";
   std::vector<std::string> warnings;
@@ -65,7 +67,8 @@ absl::StatusOr<std::string> ResultDocument(const v1::Job& job, const std::string
   return JsonObject({{"schema", "\"v1\""},
                      {"job", std::move(job_json)},
                      {"artifact", JsonString(artifact)},
-                     {"report", report_path.empty() ? "null" : JsonString(report_path)},
+                     {"report", PathOrNull(paths.report)},
+                     {"html_report", PathOrNull(paths.html_report)},
                      {"precision", std::move(precision)},
                      {"warnings", JsonArray(warnings)}}) +
          "\n";
@@ -92,7 +95,9 @@ absl::StatusOr<std::string> CheckResultPaths(const ResultPaths& paths) {
     artifact = (fs::path(artifact) / paths.default_name).string();
   }
   RETURN_IF_ERROR(CheckFolderOf(artifact));
-  if (!paths.report.empty()) RETURN_IF_ERROR(CheckFolderOf(paths.report));
+  for (const std::string& report : {paths.report, paths.html_report}) {
+    if (!report.empty()) RETURN_IF_ERROR(CheckFolderOf(report));
+  }
   return artifact;
 }
 
@@ -108,6 +113,14 @@ absl::Status FetchResult(Invocation& invocation, const v1::Job& job, const Resul
     if (!result.has_report()) return WithJob(absl::NotFoundError("the job has no report"), job.id());
     RETURN_IF_ERROR(Fetch(invocation, *session, result.report(), paths.report));
   }
+  if (!paths.html_report.empty()) {
+    if (!result.has_html_report()) {
+      return WithJob(absl::NotFoundError("the job has no report as a web page: its worker did not make one; submit it "
+                                         "again with --fresh"),
+                     job.id());
+    }
+    RETURN_IF_ERROR(Fetch(invocation, *session, result.html_report(), paths.html_report));
+  }
   absl::StatusOr<std::optional<v1::Report>> loaded = LoadReport(*session, result, paths.report);
   if (!loaded.ok()) {
     RETURN_IF_ERROR(invocation.interruption().Check());
@@ -118,7 +131,7 @@ absl::Status FetchResult(Invocation& invocation, const v1::Job& job, const Resul
   const std::optional<v1::Report>& report = *loaded;
   invocation.progress().Clear();
   if (!invocation.options().json) return PrintForPeople(invocation, artifact, report);
-  ASSIGN_OR_RETURN(const std::string document, ResultDocument(job, artifact, paths.report, report));
+  ASSIGN_OR_RETURN(const std::string document, ResultDocument(job, artifact, paths, report));
   return invocation.console().Print(document);
 }
 

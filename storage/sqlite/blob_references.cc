@@ -1,40 +1,15 @@
 #include "storage/sqlite/blob_references.h"
 
-#include <google/protobuf/message.h>
-
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "joinery/v1/jobs.pb.h"
+#include "storage/blob_refs.h"
 #include "storage/sqlite/statements.h"
 
 namespace joinery::storage {
 namespace {
-
-using Take = std::function<absl::Status(const std::string& field, const v1::BlobRef&)>;
-
-// Whatever kind of job there will be: its blobs are BlobRefs somewhere in it.
-absl::Status Visit(const google::protobuf::Message& message, const std::string& name, const Take& take) {
-  if (message.GetDescriptor() == v1::BlobRef::descriptor()) {
-    return take(name, static_cast<const v1::BlobRef&>(message));
-  }
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const google::protobuf::FieldDescriptor* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const std::string path = absl::StrCat(name, ".", field->name());
-    if (!field->is_repeated()) {
-      RETURN_IF_ERROR(Visit(reflection.GetMessage(message, field), path, take));
-      continue;
-    }
-    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-      RETURN_IF_ERROR(Visit(reflection.GetRepeatedMessage(message, field, i), path, take));
-    }
-  }
-  return absl::OkStatus();
-}
 
 absl::StatusOr<bool> HasTable(Database& database, absl::string_view name) {
   static constexpr char kFindTable[] = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = :name";
@@ -57,11 +32,11 @@ absl::Status ForEachReference(Database& database, const std::function<absl::Stat
     if (!spec.ParseFromString(rows->Blob("spec")) || !result.ParseFromString(rows->Blob("result"))) {
       return absl::DataLossError(absl::StrCat(database.path(), ": job ", id, " cannot be read"));
     }
-    const Take take_of_job = [&](const std::string& field, const v1::BlobRef& blob) {
+    const auto take_of_job = [&](const std::string& field, const v1::BlobRef& blob) {
       return take({.job_id = id, .field = field, .blob = blob});
     };
-    RETURN_IF_ERROR(Visit(spec, "spec", take_of_job));
-    RETURN_IF_ERROR(Visit(result, "result", take_of_job));
+    RETURN_IF_ERROR(ForEachBlobRef(spec, "spec", take_of_job));
+    RETURN_IF_ERROR(ForEachBlobRef(result, "result", take_of_job));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "storage/blob_refs.h"
 #include "storage/requirements.h"
 #include "storage/sqlite/attempt_log.h"
 #include "storage/sqlite/blob_owners.h"
@@ -226,20 +227,22 @@ absl::Status TakeBlobs(const Statement& row, const std::function<void(const Blob
     return absl::DataLossError(absl::StrCat("job number ", row.Integer("number"), ": spec or result is damaged"));
   }
   const std::string project = row.Text("project");
-  for (const v1::BlobRef* blob :
-       {&spec.build().model(), &spec.build().calibration(), &result.artifact(), &result.report()}) {
-    if (!blob->digest().empty()) take({blob->digest(), project});
-  }
-  return absl::OkStatus();
+  const auto take_of_project = [&](const std::string& /*field*/, const v1::BlobRef& blob) {
+    take({blob.digest(), project});
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(ForEachBlobRef(spec, "spec", take_of_project));
+  return ForEachBlobRef(result, "result", take_of_project);
 }
 
 // What a project's job made is the project's.
 absl::Status OwnResult(Database& database, const v1::Job& job) {
-  if (!job.has_result()) return absl::OkStatus();
   std::vector<OwnedBlob> blobs;
-  for (const v1::BlobRef* blob : {&job.result().artifact(), &job.result().report()}) {
-    blobs.push_back({.digest = blob->digest(), .size = blob->size()});
-  }
+  RETURN_IF_ERROR(ForEachBlobRef(job.result(), "result", [&](const std::string& /*field*/, const v1::BlobRef& blob) {
+    blobs.push_back({.digest = blob.digest(), .size = blob.size()});
+    return absl::OkStatus();
+  }));
+  if (blobs.empty()) return absl::OkStatus();
   return AddBlobOwners(database, job.project(), blobs);
 }
 

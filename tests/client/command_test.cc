@@ -146,6 +146,19 @@ TEST_F(CommandTest, BuildUploadsWaitsAndFetches) {
   EXPECT_THAT(server_.state().uploads, SizeIs(2));
 }
 
+TEST_F(CommandTest, AReportAsAWebPageIsFetchedIfThereIsOne) {
+  AddJob(v1::JOB_STATE_SUCCEEDED);
+  const std::vector<std::string> fetch = {"fetch", "job-1", "--html-report", "r.html"};
+  const Outcome without = Run(fetch);
+  EXPECT_NE(without.exit_code, 0);
+  EXPECT_THAT(without.err, HasSubstr("submit it again with --fresh"));
+  v1::Job job = server_.state().jobs.at("job-1");
+  *job.mutable_result()->mutable_html_report() = server_.AddBlob("<p>the report");
+  server_.AddJob(job);
+  EXPECT_EQ(Run(fetch).exit_code, 0);
+  EXPECT_THAT(base::ReadFile(folder_ / "r.html", 100), IsOkAndHolds("<p>the report"));
+}
+
 TEST_F(CommandTest, WhatTheServerHasIsNotSentAgain) {
   server_.AddBlob("a model");
   const Outcome outcome = Run({"submit", "model.onnx", "--config", "c.prototxt"});

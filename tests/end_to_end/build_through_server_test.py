@@ -25,8 +25,8 @@ def check_runs_in_onnx_runtime(joint):
 def test_build_fetches_the_artifact(programs, service, inputs):
     service.start_server()
     service.start_worker()
-    joint, report = programs.files / "made.joint", programs.files / "report.json"
-    done = service.client("build", *inputs.client_arguments(), "-o", joint, "--report", report)
+    joint, report, page = (programs.files / name for name in ("made.joint", "report.json", "report.html"))
+    done = service.client("build", *inputs.client_arguments(), "-o", joint, "--report", report, "--html-report", page)
     assert done.code == 0, done.err
     assert done.out == f"{joint}\n"
     assert f"uploading {inputs.model}" in done.err and f"uploading {inputs.calibration}" in done.err
@@ -34,6 +34,7 @@ def test_build_fetches_the_artifact(programs, service, inputs):
     assert told["manifest"]["model_digest"] == hashlib.sha256(inputs.model.read_bytes()).hexdigest()
     assert told["manifest"]["precision"]["outputs"][0]["cosine_mean"] > 0.99
     assert int(told["artifact_bytes"]) == joint.stat().st_size
+    assert page.read_text().startswith("<!DOCTYPE html>") and "data" in page.read_text()
     assert files_below(service.work) == [] and service.incoming() == []
     check_runs_in_onnx_runtime(joint)
 
@@ -50,8 +51,8 @@ def test_what_is_there_is_not_uploaded_again(programs, service, inputs):
         assert f"{path} is on the server already" in done.err
     assert "uploading" not in done.err
     assert second.read_bytes() == first.read_bytes()
-    # A report has times: there may be a second one, and nothing else.
-    assert len(set(service.blobs()) - set(blobs)) <= 1
+    # Reports have times: there may be a second one of each kind, and nothing else.
+    assert len(set(service.blobs()) - set(blobs)) <= 2
     assert {digest: hashlib.sha256(path.read_bytes()).hexdigest() for digest in service.blobs()
             for path in (service.data / "blobs").rglob(digest)} == {digest: digest for digest in service.blobs()}
 
@@ -120,11 +121,12 @@ def test_jobs_commands(programs, service, inputs):
     service.wait_until_final(second)
     assert service.json("jobs", "list", "--state", "failed")["items"] == []
 
-    done = service.client("fetch", job_id, "-o", "fetched.joint", "--report", "fetched.json")
+    done = service.client("fetch", job_id, "-o", "fetched.joint", "--report", "fetched.json", "--html-report", "fetched.html")
     assert (done.code, done.out) == (0, "fetched.joint\n"), done
     digest = hashlib.sha256((programs.files / "fetched.joint").read_bytes()).hexdigest()
     assert digest == job["result"]["artifact"]["digest"]
     json.loads((programs.files / "fetched.json").read_text())
+    assert (programs.files / "fetched.html").read_text().startswith("<!DOCTYPE html>")
 
 
 def test_workers_and_info(programs, service, inputs):

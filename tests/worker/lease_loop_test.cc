@@ -91,17 +91,18 @@ TEST_F(LeaseLoopTest, AJobRunsFromLeaseToResult) {
   ASSERT_TRUE(finish.has_result()) << finish.DebugString();
   EXPECT_EQ(server_.Blob(finish.result().artifact().digest()), "the modelthe photos");
   EXPECT_EQ(server_.Blob(finish.result().report().digest()), R"({"modelBytes":"1"})");
+  EXPECT_EQ(server_.Blob(finish.result().html_report().digest()), "<p>the report");
   EXPECT_EQ(server_.compiler_version(), "1.2.3");
   EXPECT_TRUE(server_.WaitForLine("imported ../../net.onnx").has_value());
   bool progress_seen = false;
   for (const v1::JobEvent& event : server_.events()) progress_seen |= event.progress().stage() == "calibrate";
   EXPECT_TRUE(progress_seen);
-  EXPECT_EQ(server_.uploads(), 2);
+  EXPECT_EQ(server_.uploads(), 3);
   // The server has the result of the second already, and the worker the inputs.
   const std::string again = server_.AddJob("succeed");
   const std::optional<v1::FinishJobRequest> second = server_.WaitForFinish(again);
   ASSERT_TRUE(second.has_value() && second->has_result());
-  EXPECT_EQ(server_.uploads(), 2);
+  EXPECT_EQ(server_.uploads(), 3);
   EXPECT_TRUE(server_.WaitForLine("the model (9 bytes) was in the worker's cache").has_value());
   ExpectNothingLeft();
 }
@@ -121,6 +122,7 @@ TEST_F(LeaseLoopTest, InputShapesReachTheCompilerAsOneWord) {
   const std::string report = server_.Blob(finish->result().report().digest());
   EXPECT_THAT(report, HasSubstr("--input-shape in:1x3x224x224;"));
   EXPECT_THAT(report, HasSubstr("--output out.joint\n"));
+  EXPECT_FALSE(finish->result().has_html_report()) << "this compiler makes none";
   ExpectNothingLeft();
 }
 
