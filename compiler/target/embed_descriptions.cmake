@@ -1,0 +1,11 @@
+# cmake -D OUTPUT=F.cc -D FILES=A;B -P embed_descriptions.cmake: the files' names and texts as C++.
+set(text "#include \"compiler/target/embedded_descriptions.h\"\n\nnamespace joinery::compiler {\n\n")
+string(APPEND text "absl::Span<const EmbeddedDescription> EmbeddedDescriptions() {\n")
+string(APPEND text "  static constexpr EmbeddedDescription kAll[] = {\n")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} content)
+  string(APPEND text "      {\"${name}\", R\"textproto(${content})textproto\"},\n")
+endforeach()
+string(APPEND text "  };\n  return kAll;\n}\n\n}  // namespace joinery::compiler\n")
+file(WRITE ${OUTPUT} "${text}")
