@@ -26,6 +26,12 @@ void Sha256Hasher::Update(absl::string_view bytes) {
   EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size());
 }
 
+Sha256Hasher Sha256Hasher::Copy() const {
+  Sha256Hasher copy;
+  EVP_MD_CTX_copy_ex(copy.state_->context.get(), state_->context.get());
+  return copy;
+}
+
 std::string Sha256Hasher::Finish() {
   std::array<char, 32> digest;
   EVP_DigestFinal_ex(state_->context.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);

@@ -29,6 +29,9 @@ class Sha256Hasher {
 
   void Update(absl::string_view bytes);
 
+  // One that has taken the same bytes.
+  Sha256Hasher Copy() const;
+
   // The digest of all bytes so far, as 64 lower-case hexadecimal digits. Call once, last.
   std::string Finish();
 

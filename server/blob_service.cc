@@ -12,6 +12,7 @@
 #include "server/blob_upload.h"
 #include "server/grpc_status.h"
 #include "server/validation.h"
+#include "storage/blob_digest.h"
 
 namespace joinery::server {
 namespace {
@@ -63,21 +64,36 @@ absl::Status Upload(const UploadContext& upload_context, const access::Caller& c
   return absl::OkStatus();
 }
 
-// Reads from the beginning whatever the offset, for the digest is over all bytes; sends those from the offset on. The
+// Why a download that began to hash at `from` has come to another digest than the blob's name.
+absl::Status ExplainWrongDigest(const storage::BlobReader& blob, const std::string& digest, int64_t from) {
+  if (from > 0) {
+    // The bytes before it were read by another download, perhaps wrongly: that alone takes no blob out of service.
+    ASSIGN_OR_RETURN(const std::string actual, storage::DigestOf(blob));
+    if (actual == digest) {
+      return absl::UnavailableError(absl::StrCat("blob ", digest, " was once read wrongly; ask for it again"));
+    }
+  }
+  return absl::DataLossError(absl::StrCat("the stored bytes of blob ", digest, " are damaged"));
+}
+
+// Reads from a checkpoint before the offset on, for the digest is over all bytes; sends those from the offset on. The
 // last chunk is only sent once the digest is known to be right.
-absl::Status Send(const storage::BlobReader& blob, const v1::DownloadBlobRequest& request, Observer& observer,
-                  grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
-  base::Sha256Hasher hasher;
+absl::Status Send(const storage::BlobReader& blob, const v1::DownloadBlobRequest& request, HashCheckpoints& checkpoints,
+                  Observer& observer, grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
+  HashCheckpoints::Checkpoint begin = checkpoints.Before(request.digest(), request.offset());
+  base::Sha256Hasher& hasher = begin.hasher;
   v1::DownloadBlobResponse response;
   response.set_size(blob.size());
-  for (int64_t position = 0; true;) {
+  for (int64_t position = begin.position; true;) {
     ASSIGN_OR_RETURN(std::string bytes, blob.Read(position, kDownloadChunkBytes));
     hasher.Update(bytes);
     const int64_t skipped = std::clamp<int64_t>(request.offset() - position, 0, static_cast<int64_t>(bytes.size()));
     position += static_cast<int64_t>(bytes.size());
     const bool last = position >= blob.size();
+    checkpoints.Add(request.digest(), position, hasher);
     if (last && hasher.Finish() != request.digest()) {
-      return absl::DataLossError(absl::StrCat("the stored bytes of blob ", request.digest(), " are damaged"));
+      checkpoints.Forget(request.digest());
+      return ExplainWrongDigest(blob, request.digest(), begin.position);
     }
     response.set_data(skipped == 0 ? std::move(bytes) : bytes.substr(static_cast<size_t>(skipped)));
     if (!response.data().empty() || last) {
@@ -89,17 +105,20 @@ absl::Status Send(const storage::BlobReader& blob, const v1::DownloadBlobRequest
   }
 }
 
-absl::Status Download(storage::BlobStore& blobs, BlobAccess& access, const access::Caller& caller, Observer& observer,
-                      const v1::DownloadBlobRequest& request, grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
+absl::Status Download(storage::BlobStore& blobs, BlobAccess& access, const access::Caller& caller,
+                      HashCheckpoints& checkpoints, Observer& observer, const v1::DownloadBlobRequest& request,
+                      grpc::ServerWriter<v1::DownloadBlobResponse>& writer) {
   RETURN_IF_ERROR(ValidateDigest("digest", request.digest()));
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::BlobReader> blob, access.Open(caller, request.digest()));
   if (request.offset() < 0 || request.offset() > blob->size()) {
     return absl::OutOfRangeError(
         absl::StrCat("offset ", request.offset(), " is not within the blob's ", blob->size(), " bytes"));
   }
-  absl::Status sent = Send(*blob, request, observer, writer);
+  absl::Status sent = Send(*blob, request, checkpoints, observer, writer);
+  if (!absl::IsDataLoss(sent)) return sent;
   // Whoever has the right bytes can upload them again once the wrong ones are out of the way.
-  if (absl::IsDataLoss(sent)) RETURN_IF_ERROR(blobs.Quarantine(request.digest()));
+  observer.BlobDamaged(request.digest());
+  RETURN_IF_ERROR(blobs.Quarantine(request.digest()));
   return sent;
 }
 
@@ -138,7 +157,7 @@ grpc::Status BlobService::DownloadBlob(grpc::ServerContext* context, const v1::D
                                        grpc::ServerWriter<v1::DownloadBlobResponse>* writer) {
   return Handle("DownloadBlob", [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
-    return Download(blobs_, access_, caller, observer_, *request, *writer);
+    return Download(blobs_, access_, caller, checkpoints_, observer_, *request, *writer);
   });
 }
 

@@ -6,6 +6,7 @@
 #include "joinery/v1/blobs.grpc.pb.h"
 #include "server/access/authenticator.h"
 #include "server/blob_access.h"
+#include "server/hash_checkpoints.h"
 #include "server/observer.h"
 #include "server/upload_admission.h"
 #include "storage/blob_store.h"
@@ -38,6 +39,7 @@ class BlobService : public v1::BlobService::Service {
   BlobAccess& access_;
   UploadAdmission& admission_;
   Observer& observer_;
+  HashCheckpoints checkpoints_;
 };
 
 }  // namespace joinery::server

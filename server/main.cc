@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "server/listen_address.h"
 #include "server/maintenance/commands.h"
 #include "server/maintenance/housekeeper.h"
+#include "server/maintenance/scrub.h"
 #include "server/server.h"
 #include "server/token_command.h"
 #include "storage/local/blob_store.h"
@@ -54,6 +56,8 @@ struct Arguments {
   storage::QueueLimits queue;
   UploadLimits uploads;
   double keep_unused_hours = 24;
+  double scrub_days = 7;
+  int64_t scrub_bytes_per_second = ScrubOptions().bytes_per_second;
   std::string log_level = "info";
   std::string log_format = "text";
   std::string metrics_listen;
@@ -109,6 +113,14 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--keep-unused-blobs", arguments.keep_unused_hours,
                  "Hours that a blob no job refers to stays after it was last used")
       ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+  app.add_option("--scrub-every", arguments.scrub_days,
+                 "Days in which each blob is read again once, to find those that the disk has damaged; 0: never")
+      ->check(CLI::Range(0.0, 36500.0))
+      ->capture_default_str();
+  app.add_option("--scrub-rate", arguments.scrub_bytes_per_second, "Most that is read for it, in bytes a second")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
@@ -233,6 +245,13 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   housekeeping.folder = arguments.data_folder;
   housekeeping.keep_unused = absl::Hours(arguments.keep_unused_hours);
   const Housekeeper housekeeper(housekeeping, *blobs, server->blob_access(), clock);
+
+  ScrubOptions scrub;
+  scrub.folder = arguments.data_folder;
+  scrub.period = absl::Hours(24 * arguments.scrub_days);
+  scrub.bytes_per_second = arguments.scrub_bytes_per_second;
+  std::optional<Scrubber> scrubber;
+  if (scrub.period > absl::ZeroDuration()) scrubber.emplace(scrub, *blobs, server->observer(), clock);
 
   ASSIGN_OR_RETURN(const std::string access, DescribeAccess(arguments, *tokens));
   std::cout << "joineryd " << base::kVersion << " listening on " << WithPort(arguments.listen, server->port())

@@ -54,7 +54,14 @@ ServerMetrics::ServerMetrics()
           telemetry::HistogramFamily(registry_, "joinery_build_stage_seconds", "Time of each stage of the compiler."),
           {"stage"}, kMaxStages),
       received_(MakeCounter(registry_, "joinery_blob_received_bytes_total", "Bytes of blobs that were uploaded.")),
-      sent_(MakeCounter(registry_, "joinery_blob_sent_bytes_total", "Bytes of blobs that were downloaded.")) {}
+      sent_(MakeCounter(registry_, "joinery_blob_sent_bytes_total", "Bytes of blobs that were downloaded.")),
+      damaged_(MakeCounter(registry_, "joinery_blobs_damaged_total",
+                           "Blobs whose stored bytes proved wrong, and that were taken out of service.")),
+      scrubbed_(MakeCounter(registry_, "joinery_scrub_read_bytes_total",
+                            "Bytes of blobs that were read to see whether they are still right.")),
+      scrub_ended_(telemetry::GaugeFamily(registry_, "joinery_scrub_ended_timestamp_seconds",
+                                          "When all blobs had last been read; 0: not since the start.")
+                       .Add({})) {}
 
 void ServerMetrics::JobChanged(const v1::Job& job) {
   const v1::Attempt* const attempt = LastAttempt(job);

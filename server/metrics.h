@@ -4,7 +4,9 @@
 #include <prometheus/registry.h>
 
 #include <cstdint>
+#include <string>
 
+#include "absl/time/time.h"
 #include "joinery/v1/jobs.pb.h"
 #include "server/observer.h"
 #include "telemetry/bounded_family.h"
@@ -23,6 +25,9 @@ class ServerMetrics : public Observer {
   void JobChanged(const v1::Job& job) override;
   void BytesReceived(int64_t count) override { received_.Increment(static_cast<double>(count)); }
   void BytesSent(int64_t count) override { sent_.Increment(static_cast<double>(count)); }
+  void BlobDamaged(const std::string& /*digest*/) override { damaged_.Increment(); }
+  void BytesScrubbed(int64_t count) override { scrubbed_.Increment(static_cast<double>(count)); }
+  void ScrubEnded(absl::Time now) override { scrub_ended_.Set(absl::ToDoubleSeconds(now - absl::UnixEpoch())); }
 
  private:
   void AttemptEnded(const v1::Attempt& attempt);
@@ -38,6 +43,9 @@ class ServerMetrics : public Observer {
   telemetry::BoundedFamily<prometheus::Histogram> stage_seconds_;
   prometheus::Counter& received_;
   prometheus::Counter& sent_;
+  prometheus::Counter& damaged_;
+  prometheus::Counter& scrubbed_;
+  prometheus::Gauge& scrub_ended_;
 };
 
 }  // namespace joinery::server

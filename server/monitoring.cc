@@ -30,6 +30,11 @@ void Monitoring::JobChanged(const v1::Job& job) {
   spans_.JobChanged(job);
 }
 
+void Monitoring::BlobDamaged(const std::string& digest) {
+  metrics_.BlobDamaged(digest);
+  spdlog::error("a stored blob is damaged and goes to quarantine/ blob={}", digest);
+}
+
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> Monitoring::MakeInterceptor() {
   return telemetry::MakeServerInterceptor(tracer_, metrics_.rpc());
 }

@@ -41,6 +41,9 @@ class Monitoring : public Observer {
   void JobChanged(const v1::Job& job) override;
   void BytesReceived(int64_t count) override { metrics_.BytesReceived(count); }
   void BytesSent(int64_t count) override { metrics_.BytesSent(count); }
+  void BlobDamaged(const std::string& digest) override;
+  void BytesScrubbed(int64_t count) override { metrics_.BytesScrubbed(count); }
+  void ScrubEnded(absl::Time now) override { metrics_.ScrubEnded(now); }
 
   // Counts and traces the calls of a server that this object outlives.
   std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeInterceptor();

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
+#include "absl/time/time.h"
 #include "joinery/v1/jobs.pb.h"
 
 namespace joinery::server {
@@ -18,6 +20,13 @@ class Observer {
   // Bytes of blobs, as they come and go.
   virtual void BytesReceived(int64_t /*count*/) {}
   virtual void BytesSent(int64_t /*count*/) {}
+
+  // What is stored of the blob is not what it should be; whoever says so takes it out of service.
+  virtual void BlobDamaged(const std::string& /*digest*/) {}
+
+  // Bytes that were read only to see whether they are still right, and the end of a round over all blobs.
+  virtual void BytesScrubbed(int64_t /*count*/) {}
+  virtual void ScrubEnded(absl::Time /*now*/) {}
 };
 
 }  // namespace joinery::server

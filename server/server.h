@@ -63,6 +63,8 @@ class Server {
   int monitoring_port() const { return monitoring_.port(); }
 
   BlobAccess& blob_access() { return blob_access_; }
+  // Counts and logs what it is told.
+  Observer& observer() { return monitoring_; }
 
   // Reports itself as not serving, gives no more leases, ends streams and waits with UNAVAILABLE, lets what is short
   // finish within `grace`, and cancels the rest. Again: does nothing.

@@ -59,6 +59,9 @@ class BlobReader {
 
   // Up to `max_bytes` bytes from `offset` on; fewer only at the end, none at or past it. Does not check the digest.
   virtual absl::StatusOr<std::string> Read(int64_t offset, int64_t max_bytes) const = 0;
+
+  // Makes the next Read ask the disk instead of a copy in memory, where the system can. Only costs time.
+  virtual void DropCached() const {}
 };
 
 struct BlobStatistics {

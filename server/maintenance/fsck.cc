@@ -6,26 +6,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/status.h"
 #include "server/maintenance/housekeeping_lock.h"
 #include "server/maintenance/stored_data.h"
+#include "storage/blob_digest.h"
 #include "storage/local/blob_store.h"
 #include "storage/sqlite/blob_references.h"
 
 namespace joinery::server {
 namespace {
 
-constexpr int64_t kPieceBytes = int64_t{1} << 20;
-
 absl::StatusOr<std::string> DigestOf(storage::BlobStore& blobs, const std::string& digest) {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::BlobReader> blob, blobs.Open(digest));
-  base::Sha256Hasher hasher;
-  for (int64_t position = 0; position < blob->size(); position += kPieceBytes) {
-    ASSIGN_OR_RETURN(const std::string bytes, blob->Read(position, kPieceBytes));
-    hasher.Update(bytes);
-  }
-  return hasher.Finish();
+  return storage::DigestOf(*blob);
 }
 
 class Check {

@@ -36,6 +36,8 @@ class LocalBlobReader : public BlobReader {
     return absl::DataLossError(absl::StrCat(path_, " became shorter than ", size_, " bytes"));
   }
 
+  void DropCached() const override { file_system_.DropCached(fd_.get()); }
+
  private:
   FileSystem& file_system_;
   const base::UniqueFd fd_;

@@ -37,6 +37,8 @@ absl::StatusOr<std::string> RealFileSystem::Read(int fd, int64_t offset, int64_t
   return bytes;
 }
 
+void RealFileSystem::DropCached(int fd) { posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); }
+
 absl::Status RealFileSystem::Append(int fd, absl::string_view bytes, const std::string& path) {
   return base::WriteAll(fd, bytes, path);
 }

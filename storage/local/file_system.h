@@ -23,6 +23,8 @@ class FileSystem {
   virtual absl::StatusOr<base::UniqueFd> OpenToRead(const std::string& path) = 0;
   // Up to `max_bytes` from `offset` on; fewer only at the end of the file.
   virtual absl::StatusOr<std::string> Read(int fd, int64_t offset, int64_t max_bytes, const std::string& path) = 0;
+  // Forgets what memory holds of the file, where the system can.
+  virtual void DropCached(int fd) = 0;
   // All of `bytes`. After an error a part of them may have been written.
   virtual absl::Status Append(int fd, absl::string_view bytes, const std::string& path) = 0;
   // Asks the kernel to begin writing these bytes to the disk, so that a Sync later has less to wait for.
@@ -46,6 +48,7 @@ class RealFileSystem : public FileSystem {
   absl::StatusOr<base::UniqueFd> OpenToAppend(const std::string& path) override;
   absl::StatusOr<base::UniqueFd> OpenToRead(const std::string& path) override;
   absl::StatusOr<std::string> Read(int fd, int64_t offset, int64_t max_bytes, const std::string& path) override;
+  void DropCached(int fd) override;
   absl::Status Append(int fd, absl::string_view bytes, const std::string& path) override;
   void BeginSync(int fd, int64_t offset, int64_t size) override;
   absl::Status Sync(int fd, const std::string& path) override;

@@ -317,6 +317,76 @@ TEST_F(BlobServiceTest, DownloadsFromAnyOffset) {
   }
 }
 
+// Of a blob that is long enough for checkpoints.
+class LongDownloadTest : public BlobServiceTest {
+ protected:
+  static constexpr int64_t kSize = 20 << 20;
+
+  void SetUp() override {
+    BlobServiceTest::SetUp();
+    for (size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<char>(i * 31 >> 8);
+    digest_ = blobs_.Put(bytes_);
+  }
+
+  // All of it, as somebody has before.
+  void DownloadAll() {
+    std::string received;
+    int64_t size = 0;
+    ASSERT_THAT(Download(digest_, 0, &received, &size), IsGrpcOk());
+    ASSERT_TRUE(received == bytes_);
+  }
+
+  std::string bytes_ = std::string(kSize, '\0');
+  std::string digest_;
+};
+
+TEST_F(LongDownloadTest, GoingOnReadsLittleOfWhatCameBefore) {
+  DownloadAll();
+  for (const int64_t offset : {int64_t{8} << 20, int64_t{10} << 20, kSize - 1, kSize}) {
+    const int64_t read_before = blobs_.bytes_read();
+    std::string received;
+    int64_t size = 0;
+    EXPECT_THAT(Download(digest_, offset, &received, &size), IsGrpcOk());
+    EXPECT_TRUE(received == bytes_.substr(static_cast<size_t>(offset))) << offset;
+    EXPECT_EQ(size, kSize);
+    EXPECT_LE(blobs_.bytes_read() - read_before, kSize - offset + HashCheckpoints::kSpacing);
+  }
+}
+
+TEST_F(LongDownloadTest, F34_DamageSinceTheFirstDownloadIsNotServedWhole) {
+  DownloadAll();
+  blobs_.DamageAt(digest_, 18 << 20);
+  std::string received;
+  int64_t size = 0;
+  EXPECT_THAT(Download(digest_, 17 << 20, &received, &size),
+              IsGrpcError(grpc::StatusCode::DATA_LOSS, HasSubstr("damaged")));
+  EXPECT_LT(received.size(), size_t{3} << 20);
+  EXPECT_THAT(Download(digest_, 0, &received, &size), IsGrpcError(grpc::StatusCode::NOT_FOUND, ::testing::_));
+}
+
+// As when memory, not the disk, was wrong for a moment.
+TEST_F(LongDownloadTest, F34_BytesThatWereReadWronglyOnceTakeNoBlobOutOfService) {
+  blobs_.DamageAt(digest_, 1 << 20);
+  grpc::ClientContext context;
+  v1::DownloadBlobRequest request;
+  request.set_digest(digest_);
+  const auto reader = blob_stub_->DownloadBlob(&context, request);
+  v1::DownloadBlobResponse response;
+  int64_t got = 0;
+  while (got < 17 << 20 && reader->Read(&response)) got += static_cast<int64_t>(response.data().size());
+  context.TryCancel();
+  EXPECT_THAT(reader->Finish(), IsGrpcError(grpc::StatusCode::CANCELLED, ::testing::_));
+  blobs_.DamageAt(digest_, 1 << 20);  // Right again.
+
+  std::string received;
+  int64_t size = 0;
+  EXPECT_THAT(Download(digest_, 17 << 20, &received, &size),
+              IsGrpcError(grpc::StatusCode::UNAVAILABLE, HasSubstr("ask for it again")));
+  received.clear();
+  EXPECT_THAT(Download(digest_, 17 << 20, &received, &size), IsGrpcOk());
+  EXPECT_TRUE(received == bytes_.substr(17 << 20));
+}
+
 TEST_F(BlobServiceTest, DownloadsThatCannotBeAreRefused) {
   const std::string digest = blobs_.Put("abcdef");
   std::string bytes;

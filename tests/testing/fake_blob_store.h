@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -96,7 +97,7 @@ class FakeBlobStore : public storage::BlobStore {
     absl::MutexLock lock(&mutex_);
     const auto found = blobs_.find(digest);
     if (found == blobs_.end()) return absl::NotFoundError("there is no blob " + digest);
-    return std::make_unique<Reader>(found->second);
+    return std::make_unique<Reader>(found->second, bytes_read_);
   }
 
   absl::StatusOr<storage::BlobStatistics> GetStatistics() override {
@@ -138,11 +139,20 @@ class FakeBlobStore : public storage::BlobStore {
   // Called for what a test puts, not for what is uploaded: it has no owner yet.
   void OnPut(std::function<void(const std::string& digest, int64_t size)> on_put) { on_put_ = std::move(on_put); }
 
-  // Changes what is stored under `digest`, as a failing disk would.
+  // Changes the last byte stored under `digest`, as a failing disk would.
   void Damage(const std::string& digest) {
     absl::MutexLock lock(&mutex_);
     blobs_[digest].back() ^= 1;
   }
+
+  // Changes the byte at `offset`.
+  void DamageAt(const std::string& digest, size_t offset) {
+    absl::MutexLock lock(&mutex_);
+    blobs_[digest][offset] ^= 1;
+  }
+
+  // By all readers so far.
+  int64_t bytes_read() const { return bytes_read_; }
 
  private:
   // Shared by its writers; guarded by the store's mutex.
@@ -204,15 +214,19 @@ class FakeBlobStore : public storage::BlobStore {
 
   class Reader : public storage::BlobReader {
    public:
-    explicit Reader(std::string bytes) : bytes_(std::move(bytes)) {}
+    Reader(std::string bytes, std::atomic<int64_t>& bytes_read) : bytes_(std::move(bytes)), bytes_read_(bytes_read) {}
 
     int64_t size() const override { return static_cast<int64_t>(bytes_.size()); }
     absl::StatusOr<std::string> Read(int64_t offset, int64_t max_bytes) const override {
-      return bytes_.substr(std::min(static_cast<size_t>(offset), bytes_.size()), static_cast<size_t>(max_bytes));
+      std::string bytes =
+          bytes_.substr(std::min(static_cast<size_t>(offset), bytes_.size()), static_cast<size_t>(max_bytes));
+      bytes_read_ += static_cast<int64_t>(bytes.size());
+      return bytes;
     }
 
    private:
     const std::string bytes_;
+    std::atomic<int64_t>& bytes_read_;
   };
 
   static absl::Status CheckDigest(const std::string& digest) {
@@ -234,6 +248,7 @@ class FakeBlobStore : public storage::BlobStore {
   }
 
   std::function<void(const std::string& digest, int64_t size)> on_put_;
+  std::atomic<int64_t> bytes_read_ = 0;
   absl::Mutex mutex_;
   std::map<std::string, std::string> blobs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Time> used_at_ ABSL_GUARDED_BY(mutex_);

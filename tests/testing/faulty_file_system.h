@@ -33,6 +33,7 @@ class FaultyFileSystem : public storage::FileSystem {
     if (Fails()) return error_;
     return real_.Read(fd, offset, max_bytes, path);
   }
+  void DropCached(int fd) override { real_.DropCached(fd); }
   absl::Status Append(int fd, absl::string_view bytes, const std::string& path) override {
     if (!Fails()) return real_.Append(fd, bytes, path);
     // As on a full disk: a part is written first.
