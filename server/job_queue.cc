@@ -238,7 +238,9 @@ absl::Status JobQueue::Finish(const std::string& token, const storage::Outcome& 
                               absl::Span<const v1::JobEvent> events, int64_t first_event) {
   if (const auto* result = std::get_if<v1::JobResult>(&outcome)) {
     // Whoever works has just uploaded them; they are the project's once the job has ended.
-    RETURN_IF_ERROR(CheckBlob("result.artifact", result->artifact(), blobs_.UseAny(result->artifact().digest())));
+    if (result->has_artifact()) {
+      RETURN_IF_ERROR(CheckBlob("result.artifact", result->artifact(), blobs_.UseAny(result->artifact().digest())));
+    }
     RETURN_IF_ERROR(CheckBlob("result.report", result->report(), blobs_.UseAny(result->report().digest())));
   }
   ASSIGN_OR_RETURN(const v1::Job job, jobs_.Finish(token, outcome, events, first_event));

@@ -14,6 +14,9 @@ constexpr size_t kMaxNameBytes = 256;
 constexpr size_t kMaxConfigurationBytes = size_t{1} << 20;
 constexpr int kMaxInputShapes = 64;
 constexpr size_t kMaxInputShapeBytes = 1024;
+constexpr int kMaxTargets = 64;
+constexpr int kMaxTargetTexts = 8;
+constexpr size_t kMaxTargetTextBytes = size_t{256} << 10;
 constexpr int kMaxEvents = 1000;
 constexpr int kMaxPriority = 100;
 constexpr int64_t kMaxSeconds = 366 * 86'400;
@@ -40,19 +43,42 @@ absl::Status ValidateOptionalName(absl::string_view field, absl::string_view nam
   return name.empty() ? absl::OkStatus() : ValidateName(field, name, max_size);
 }
 
+absl::Status ValidateInputShapes(absl::string_view field,
+                                 const google::protobuf::RepeatedPtrField<std::string>& shapes) {
+  if (shapes.size() > kMaxInputShapes) {
+    return Invalid(field, absl::StrCat("has more than ", kMaxInputShapes, " entries"));
+  }
+  for (const std::string& shape : shapes) RETURN_IF_ERROR(ValidateName(field, shape, kMaxInputShapeBytes));
+  return absl::OkStatus();
+}
+
 absl::Status ValidateBuildSpec(const v1::BuildSpec& build) {
   RETURN_IF_ERROR(ValidateBlobRef("build.model", build.model()));
   RETURN_IF_ERROR(ValidateBlobRef("build.calibration", build.calibration()));
   RETURN_IF_ERROR(ValidateLength("build.configuration", build.configuration(), kMaxConfigurationBytes));
-  if (build.input_shapes_size() > kMaxInputShapes) {
-    return Invalid("build.input_shapes", absl::StrCat("has more than ", kMaxInputShapes, " entries"));
-  }
-  for (const std::string& shape : build.input_shapes()) {
-    RETURN_IF_ERROR(ValidateName("build.input_shapes", shape, kMaxInputShapeBytes));
-  }
+  RETURN_IF_ERROR(ValidateInputShapes("build.input_shapes", build.input_shapes()));
   RETURN_IF_ERROR(ValidateOptionalName("build.model_name", build.model_name(), kMaxNameBytes));
   RETURN_IF_ERROR(ValidateOptionalName("build.calibration_name", build.calibration_name(), kMaxNameBytes));
   return ValidateOptionalName("build.configuration_name", build.configuration_name(), kMaxNameBytes);
+}
+
+absl::Status ValidateCheckSpec(const v1::CheckSpec& check) {
+  RETURN_IF_ERROR(ValidateBlobRef("check.model", check.model()));
+  if (check.targets_size() > kMaxTargets) {
+    return Invalid("check.targets", absl::StrCat("has more than ", kMaxTargets, " entries"));
+  }
+  for (const std::string& target : check.targets()) {
+    RETURN_IF_ERROR(ValidateName("check.targets", target, kMaxIdBytes));
+  }
+  if (check.target_texts_size() > kMaxTargetTexts) {
+    return Invalid("check.target_texts", absl::StrCat("has more than ", kMaxTargetTexts, " entries"));
+  }
+  for (const v1::TargetText& target : check.target_texts()) {
+    RETURN_IF_ERROR(ValidateLength("check.target_texts.text", target.text(), kMaxTargetTextBytes));
+    RETURN_IF_ERROR(ValidateOptionalName("check.target_texts.name", target.name(), kMaxNameBytes));
+  }
+  RETURN_IF_ERROR(ValidateInputShapes("check.input_shapes", check.input_shapes()));
+  return ValidateOptionalName("check.model_name", check.model_name(), kMaxNameBytes);
 }
 
 absl::Status ValidateProgress(const v1::Progress& progress) {
@@ -120,8 +146,15 @@ absl::Status ValidateName(absl::string_view field, absl::string_view name, size_
 absl::Status ValidateId(absl::string_view field, absl::string_view id) { return ValidateName(field, id, kMaxIdBytes); }
 
 absl::Status ValidateSpec(const v1::JobSpec& spec) {
-  if (!spec.has_build()) return Invalid("spec", "asks for nothing this server knows; set build");
-  return ValidateBuildSpec(spec.build());
+  switch (spec.kind_case()) {
+    case v1::JobSpec::kBuild:
+      return ValidateBuildSpec(spec.build());
+    case v1::JobSpec::kCheck:
+      return ValidateCheckSpec(spec.check());
+    case v1::JobSpec::KIND_NOT_SET:
+      break;
+  }
+  return Invalid("spec", "asks for nothing this server knows; set build or check");
 }
 
 absl::Status ValidateOptions(const v1::JobOptions& options) {
@@ -156,7 +189,8 @@ absl::Status ValidateEvents(const google::protobuf::RepeatedPtrField<v1::JobEven
 }
 
 absl::Status ValidateResult(const v1::JobResult& result) {
-  RETURN_IF_ERROR(ValidateBlobRef("result.artifact", result.artifact()));
+  // A check makes none.
+  if (result.has_artifact()) RETURN_IF_ERROR(ValidateBlobRef("result.artifact", result.artifact()));
   RETURN_IF_ERROR(ValidateBlobRef("result.report", result.report()));
   return result.has_html_report() ? ValidateBlobRef("result.html_report", result.html_report()) : absl::OkStatus();
 }

@@ -29,6 +29,8 @@ int Main(int argc, char** argv) {
     AddRunCommand(app, exit_code);
     AddAnalyzeCommand(app, exit_code);
     AddInfoCommand(app, exit_code);
+    AddCheckCommand(app, exit_code);
+    AddTargetCommand(app, exit_code);
     AddRunJointOptions(*app.add_subcommand("run_joint", "Run a .joint on this host and time it"), exit_code);
     app.add_subcommand("version", "Print the version")->callback([] { std::cout << base::kVersion << "\n"; });
   }

@@ -1,6 +1,8 @@
 #include "compiler/frontend/simplify.h"
 
+#include <map>
 #include <memory>
+#include <utility>
 
 #include "base/status.h"
 #include "compiler/frontend/eliminate_identity.h"
@@ -41,6 +43,22 @@ std::vector<std::unique_ptr<Pass>> AllPasses() {
   return passes;
 }
 
+using Histogram = std::map<std::string, int>;
+
+Histogram CountOperators(const Graph& graph) {
+  Histogram counts;
+  for (const onnx::NodeProto& node : graph.proto().node()) ++counts[node.op_type()];
+  return counts;
+}
+
+void NoteRemoved(const Histogram& before, const Histogram& after, PassReport& report) {
+  for (const auto& [op_type, count] : before) {
+    const auto left = after.find(op_type);
+    const int removed = count - (left == after.end() ? 0 : left->second);
+    if (removed > 0) report.removed[op_type] += removed;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<PassReport>> Simplify(Graph& graph) {
@@ -50,6 +68,7 @@ absl::StatusOr<std::vector<PassReport>> Simplify(Graph& graph) {
   for (const auto& pass : passes) reports.push_back({std::string(pass->name()), 0});
   for (int round = 0; round < kMaxRounds; ++round) {
     graph.RemoveDeadNodes();
+    Histogram operators = CountOperators(graph);
     int rewrites = 0;
     for (size_t i = 0; i < passes.size(); ++i) {
       const absl::StatusOr<int> done = passes[i]->Run(graph);
@@ -58,6 +77,9 @@ absl::StatusOr<std::vector<PassReport>> Simplify(Graph& graph) {
       RETURN_IF_ERROR(base::Annotate(InferShapes(graph.mutable_model()), "after " + reports[i].pass));
       graph.Invalidate();
       reports[i].rewrites += *done;
+      Histogram left = CountOperators(graph);
+      NoteRemoved(operators, left, reports[i]);
+      operators = std::move(left);
       rewrites += *done;
     }
     if (rewrites == 0) break;

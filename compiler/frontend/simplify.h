@@ -1,6 +1,7 @@
 // The same network with fewer nodes.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ struct PassReport {
   std::string pass;
   // Over all rounds.
   int rewrites;
+  // By operator: how many nodes fewer there were afterwards.
+  std::map<std::string, int> removed = {};
 };
 
 // Runs all passes in turn until none finds anything to do, for a graph that ImportModel gave; infers shapes anew in

@@ -36,9 +36,8 @@ std::string AllowedValues(const v1::ShapeLimit& limit) {
   return absl::StrCat("powers of two from ", limit.min_power_of_two(), " to ", limit.max_power_of_two());
 }
 
-// What the schema calls it would not help people more than its number and name.
-std::string Name(const v1::ShapeLimit& limit, const std::string& tensor) {
-  return absl::StrCat(limit.of_output() ? "output " : "input ", limit.index(), " (\"", tensor, "\")");
+std::string Name(const v1::ShapeLimit& limit) {
+  return absl::StrCat(limit.of_output() ? "output " : "input ", limit.index());
 }
 
 std::string CheckRank(const v1::ShapeLimit& limit, const std::vector<int64_t>& shape) {
@@ -48,7 +47,7 @@ std::string CheckRank(const v1::ShapeLimit& limit, const std::vector<int64_t>& s
   if (!is_low && !is_high) return "";
   std::string allowed = absl::StrCat(is_low ? "at least " : "at most ", is_low ? limit.min_rank() : limit.max_rank());
   if (limit.min_rank() == limit.max_rank()) allowed = absl::StrCat("exactly ", limit.max_rank());
-  return absl::StrCat("has ", rank, " dimensions (", FormatShape(shape), "), supported are ", allowed);
+  return absl::StrCat("has ", rank, " dimensions, supported are ", allowed);
 }
 
 std::string CheckExtent(const v1::ShapeLimit& limit, const std::vector<int64_t>& shape, int64_t channels) {
@@ -105,9 +104,9 @@ void CheckShapes(Graph& graph, const onnx::NodeProto& node, const v1::OperatorRu
     if (tensor.empty()) continue;
     const std::string wrong = CheckTensor(graph, node, limit, tensor);
     if (wrong.empty()) continue;
-    violations.push_back({absl::StrCat(Name(limit, tensor), " ", wrong,
-                                       limit.note().empty() ? "" : absl::StrCat(" (", limit.note(), ")")),
-                          limit.change()});
+    violations.push_back(
+        {absl::StrCat(Name(limit), " ", wrong, limit.note().empty() ? "" : absl::StrCat(" (", limit.note(), ")")),
+         limit.change()});
   }
 }
 

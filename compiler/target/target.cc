@@ -19,7 +19,7 @@ namespace {
 using Targets = std::vector<v1::TargetDescription>;
 using Operators = google::protobuf::RepeatedPtrField<v1::OperatorRule>;
 
-constexpr int64_t kLargestFile = int64_t{1} << 20;
+constexpr int64_t kLargestFile = int64_t{256} << 10;
 
 template <typename Named>
 bool HasName(const Named& named, absl::string_view name) {

@@ -49,6 +49,48 @@ TEST(ValidationTest, WrongSpecsAreRefusedByField) {
   EXPECT_THAT(ValidateSpec(v1::JobSpec()), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("build")));
 }
 
+TEST(ValidationTest, WrongChecksAreRefusedByField) {
+  v1::JobSpec good;
+  good.mutable_check()->mutable_model()->set_digest(base::Sha256("m"));
+  good.mutable_check()->add_targets("AX630C");
+  good.mutable_check()->add_target_texts()->set_text("name: \"MINE\"");
+  EXPECT_THAT(ValidateSpec(good), IsOk());
+  const struct {
+    std::function<void(v1::CheckSpec&)> spoil;
+    const char* message;
+  } cases[] = {
+      {[](v1::CheckSpec& check) { check.clear_model(); }, "check.model.digest"},
+      {[](v1::CheckSpec& check) { check.set_targets(0, "a\nb"); }, "check.targets has a control character"},
+      {[](v1::CheckSpec& check) {
+         for (int i = 0; i < 64; ++i) check.add_targets("X");
+       },
+       "check.targets has more than 64"},
+      {[](v1::CheckSpec& check) {
+         for (int i = 0; i < 8; ++i) check.add_target_texts();
+       },
+       "check.target_texts has more than 8"},
+      {[](v1::CheckSpec& check) { check.mutable_target_texts(0)->set_text(std::string((256 << 10) + 1, ' ')); },
+       "check.target_texts.text"},
+      {[](v1::CheckSpec& check) { check.mutable_target_texts(0)->set_name("\x1b"); }, "check.target_texts.name"},
+      {[](v1::CheckSpec& check) { check.add_input_shapes(""); }, "check.input_shapes"},
+      {[](v1::CheckSpec& check) { check.set_model_name(std::string(257, 'x')); }, "check.model_name"},
+  };
+  for (const auto& c : cases) {
+    v1::JobSpec spec = good;
+    c.spoil(*spec.mutable_check());
+    EXPECT_THAT(ValidateSpec(spec), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.message)));
+  }
+}
+
+TEST(ValidationTest, AResultNeedsAReportButNoArtifact) {
+  v1::JobResult result;
+  EXPECT_THAT(ValidateResult(result), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("result.report")));
+  result.mutable_report()->set_digest(base::Sha256("r"));
+  EXPECT_THAT(ValidateResult(result), IsOk());
+  result.mutable_artifact()->set_digest("short");
+  EXPECT_THAT(ValidateResult(result), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("result.artifact")));
+}
+
 TEST(ValidationTest, WorkersMayTellProgressAndLogOnly) {
   google::protobuf::RepeatedPtrField<v1::JobEvent> events;
   events.Add()->mutable_log()->set_text("text\n");

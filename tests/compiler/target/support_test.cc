@@ -120,7 +120,7 @@ std::vector<Case> ShapeCases() {
   return {
       {"RankFits", rank4, OneNode("ReduceMean(x)"), "", ""},
       {"RankDoesNotFit", rank4, "g (float[2,3] x) => (y) { y = ReduceMean(x) }",
-       "input 0 (\"x\") has 2 dimensions (2x3), supported are exactly 4", "reshape"},
+       "input 0 has 2 dimensions, supported are exactly 4", "reshape"},
       {"DimensionTooLarge", wide, OneNode("Relu(x)"), "has a dimension of 8, supported are at most 7", ""},
       {"Constant", exponent, OneNode("Pow(x, e)", "float e = {2.0}"), "", ""},
       {"Computed", exponent, "g (float[2] x, float e) => (y) { y = Pow(x, e) }", "is computed", ""},
@@ -161,8 +161,6 @@ std::vector<Case> WindowCases() {
       {"AsymmetricPads", rule("symmetric_pads: true"), Conv("pads = [0,0,1,1]"), "pads differ", ""},
       {"PadTooLarge", rule("max_pad: 1"), Conv("pads = [2,2,2,2]"), "a pad is 2", ""},
       {"TooWide", rule("max_input_width: 7"), Conv(""), "the input is 8 wide", ""},
-      {"WidthNotDivisible", rule("width_divisible_by_stride: true"), Conv("strides = [2,2]"),
-       "the output is 3 wide, which is not a multiple of the stride of 2", ""},
       {"OutputPaddingWithinPads", output_padding, transposed("pads = [1,1,1,1], output_padding = [1,1]"), "", ""},
       {"OutputPaddingBeyondPads", output_padding, transposed("output_padding = [1,1]"), "output_padding is 1x1", ""},
   };

@@ -1,0 +1,34 @@
+// One network on one target.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "compiler/ir/graph.h"
+#include "joinery/v1/check.pb.h"
+#include "joinery/v1/target.pb.h"
+
+namespace joinery::compiler {
+
+// Nodes of one operator that a target's NPU does not take.
+struct OffNpu {
+  int count = 0;
+  // Of the first.
+  std::string reason;
+};
+
+// By operator. For a graph as it was before it was simplified: what rewrites are good for. Constants do not count.
+std::map<std::string, OffNpu> FindOffNpu(Graph& graph, const v1::TargetDescription& target);
+
+// Places every node of a simplified graph.
+//
+//   before    FindOffNpu of the graph before it was simplified
+//   rewrites  by operator, the passes that removed nodes of it
+v1::TargetCheck CheckTarget(Graph& graph, const v1::TargetDescription& target,
+                            const std::map<std::string, OffNpu>& before,
+                            const std::map<std::string, std::string>& rewrites);
+
+// Elements of all constants.
+int64_t CountParameters(const Graph& graph);
+
+}  // namespace joinery::compiler
