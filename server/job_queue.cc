@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds kLookUp(200);
 // Nothing depends on every change being announced: what was missed is seen this much later.
 constexpr std::chrono::milliseconds kMissedJob(500);
 constexpr std::chrono::milliseconds kMissedChange(2000);
-constexpr int kEventsAtATime = 100;
+constexpr size_t kEventsAtATime = 100;
 constexpr std::chrono::milliseconds kSlowTend(1000);
 // An idle worker asks every 5 s, and one that has a job more often.
 constexpr absl::Duration kWorkerIsLive = absl::Seconds(8);
@@ -155,31 +155,38 @@ absl::StatusOr<std::vector<v1::Job>> JobQueue::CancelArray(const access::Caller&
 }
 
 absl::Status JobQueue::Watch(const access::Caller& caller, const std::string& id, int64_t after_sequence,
-                             const IsGone& is_gone, const std::function<bool(const v1::JobEvent&)>& take) {
-  RETURN_IF_ERROR(Get(caller, id).status());
+                             const IsGone& is_gone, const TakeEvent& take) {
+  ASSIGN_OR_RETURN(const v1::Job before, Get(caller, id));
+  bool is_final = IsFinal(before.state());
   JobWatchers::Subscription subscription(watchers_, id);
-  bool is_final = false;
-  while (!is_gone()) {
+  while (true) {
     if (stopped_) return Stopping();
     const int64_t seen = subscription.changes();
     ASSIGN_OR_RETURN(const std::vector<v1::JobEvent> events, jobs_.Events(id, after_sequence, kEventsAtATime));
     for (const v1::JobEvent& event : events) {
-      if (!take(event)) return Gone();
+      const bool is_last = event.has_job() && IsFinal(event.job().state());
+      if (!take(event, is_last || &event != &events.back())) return Gone();
       after_sequence = event.sequence();
-      if (event.has_job() && IsFinal(event.job().state())) return absl::OkStatus();
+      if (is_last) return absl::OkStatus();
     }
-    if (!events.empty()) continue;
-    // Final, yet no final event: the watcher had seen it before. Only now, since it may have come after we looked.
+    if (events.size() == kEventsAtATime) continue;
+    // Final, yet no final event: the watcher had seen it before.
     if (is_final) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool changed, WaitForChange(subscription, seen, is_gone));
+    if (changed) continue;
     ASSIGN_OR_RETURN(const v1::Job job, jobs_.Get(id));
     is_final = IsFinal(job.state());
-    if (is_final) continue;
-    const SteadyClock::time_point read_again_at = SteadyClock::now() + kMissedChange;
-    while (!stopped_ && !subscription.Wait(seen, kLookUp) && SteadyClock::now() < read_again_at) {
-      if (is_gone()) return Gone();
-    }
   }
-  return Gone();
+}
+
+absl::StatusOr<bool> JobQueue::WaitForChange(JobWatchers::Subscription& subscription, int64_t seen,
+                                             const IsGone& is_gone) {
+  const SteadyClock::time_point read_again_at = SteadyClock::now() + kMissedChange;
+  while (!subscription.Wait(seen, kLookUp)) {
+    if (is_gone()) return Gone();
+    if (stopped_ || SteadyClock::now() >= read_again_at) return false;
+  }
+  return true;
 }
 
 absl::StatusOr<std::optional<storage::JobLease>> JobQueue::Claim(const storage::WorkerInfo& worker,

@@ -56,11 +56,15 @@ class JobQueue {
   absl::StatusOr<v1::Job> Cancel(const access::Caller& caller, const std::string& id);
   absl::StatusOr<std::vector<v1::Job>> CancelArray(const access::Caller& caller, const std::string& array_id);
 
+  // Takes an event of a job that is watched, and whether something follows at once: another event, or the end. Returns
+  // false if nobody wants more.
+  using TakeEvent = std::function<bool(const v1::JobEvent& event, bool more_follows)>;
+
   // Hands each event after `after_sequence` to `take`, first those of the past, then as they happen; returns after the
-  // one that makes the job final. `take` returns false if nobody wants more.
+  // one that makes the job final.
   // Errors: kNotFound · kCancelled nobody wants more · kUnavailable the queue was stopped.
   absl::Status Watch(const access::Caller& caller, const std::string& id, int64_t after_sequence, const IsGone& is_gone,
-                     const std::function<bool(const v1::JobEvent&)>& take);
+                     const TakeEvent& take);
 
   // The next job that the worker can take, waiting up to `wait` for one; nullopt if there is none.
   // Errors: kCancelled the worker has gone · kUnavailable the queue was stopped.
@@ -95,6 +99,8 @@ class JobQueue {
   // Whether there may be a job for `waiter` now, after waiting for one; false at the deadline.
   absl::StatusOr<bool> WaitForJob(JobWaiters::Waiter& waiter, std::chrono::steady_clock::time_point deadline,
                                   const IsGone& is_gone);
+  // Whether the job has changed since `seen`, after waiting for that for a while.
+  absl::StatusOr<bool> WaitForChange(JobWatchers::Subscription& subscription, int64_t seen, const IsGone& is_gone);
   absl::Status TendSlowly();
   // Wakes who waits for this job to change, or, if it is queued now, for a job.
   void Announce(const v1::Job& job);

@@ -89,11 +89,15 @@ absl::Status Watch(JobQueue& queue, const access::Caller& caller, const v1::Watc
                    const grpc::ServerContext& context, grpc::ServerWriter<v1::JobEvent>& writer) {
   RETURN_IF_ERROR(ValidateId("id", request.id()));
   if (request.after_sequence() < 0) return absl::InvalidArgumentError("after_sequence is negative");
-  // Headers at once: a watcher learns that the job is there before its next event.
+  // Headers at once: a watcher learns that the job is there before its next event. Nor may they go with an event that
+  // waits for the next, for gRPC then holds both back.
   writer.SendInitialMetadata();
   return queue.Watch(
       caller, request.id(), request.after_sequence(), [&] { return context.IsCancelled(); },
-      [&](const v1::JobEvent& event) { return writer.Write(event); });
+      [&](const v1::JobEvent& event, bool more_follows) {
+        // What follows at once goes in the same packet.
+        return writer.Write(event, more_follows ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
+      });
 }
 
 }  // namespace

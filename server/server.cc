@@ -19,6 +19,9 @@ namespace {
 
 // A watcher, a waiting worker and an upload each hold a thread while they last.
 constexpr int kMaxThreads = 1000;
+// So many of the threads that have nothing to do stay, for whoever calls next; to start one takes longer than most
+// calls.
+constexpr int kIdleThreads = 256;
 // A chunk and what is around it.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxChunkBytes) + (64 << 10);
 constexpr absl::Duration kLeaseCheckPeriod = absl::Milliseconds(200);
@@ -38,6 +41,9 @@ constexpr int kMaxStreams = 1'000;
 
 void Configure(grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(grpc::ResourceQuota("joineryd").SetMaxThreads(kMaxThreads));
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 2);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kIdleThreads);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMilliseconds);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMilliseconds);

@@ -120,9 +120,11 @@ struct BlobUse {
   std::string project;
 };
 
-// Thread-safe; every call is one transaction. Once Enqueue, Claim, Finish, Cancel or ExpireLeases has answered, the
-// change survives a power loss; events and renewals survive a crash of the process. Any call may fail with kUnavailable
-// (try again), kResourceExhausted (no room on disk) or kDataLoss (damaged storage).
+// Thread-safe; every call is one transaction. Once Enqueue, Finish, Cancel or ExpireLeases has answered, the change
+// survives a power loss; leases, renewals and events survive a crash of the process (a lease that a power loss undid is
+// lost: its job is queued, and the worker is told so). Any call may fail with kUnavailable (try again),
+// kResourceExhausted (no room on disk) or kDataLoss (damaged storage); what failed so may have happened all the same, as
+// when an answer is lost.
 class JobStore {
  public:
   virtual ~JobStore() = default;

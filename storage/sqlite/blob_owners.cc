@@ -15,10 +15,8 @@ constexpr char kAdoptBlobs[] = "adopt_blobs";
 
 absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> SqliteBlobOwners::Open(const std::string& path,
                                                                          const std::string& vfs) {
-  ASSIGN_OR_RETURN(auto durable, Database::Open(path, Durability::kPowerLoss, vfs));
-  RETURN_IF_ERROR(MigrateSchema(*durable));
-  ASSIGN_OR_RETURN(auto relaxed, Database::Open(path, Durability::kProcessCrash, vfs));
-  return Open(path, std::make_shared<Writer>(std::move(durable), std::move(relaxed)));
+  ASSIGN_OR_RETURN(auto writer, Writer::Open(path, vfs));
+  return Open(path, std::move(writer));
 }
 
 absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> SqliteBlobOwners::Open(const std::string& path,

@@ -130,9 +130,10 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, kBusyTimeoutMilliseconds);
   const char* synchronous = durability == Durability::kPowerLoss ? "FULL" : "NORMAL";
-  const absl::Status status = database->Execute(absl::StrCat(
-      "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = ",
-      synchronous));
+  const absl::Status status =
+      database->Execute(absl::StrCat("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = "
+                                     "OFF; PRAGMA temp_store = MEMORY; PRAGMA synchronous = ",
+                                     synchronous));
   if (!status.ok()) return base::Annotate(status, absl::StrCat("cannot open ", path));
   return database;
 }
@@ -140,6 +141,17 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
 absl::Status Database::Execute(const std::string& sql) {
   const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : ErrorOf(handle_.get(), code);
+}
+
+absl::Status Database::SyncLog() {
+  sqlite3_file* log = nullptr;
+  int code = sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  if (code == SQLITE_OK && (log == nullptr || log->pMethods == nullptr)) code = SQLITE_MISUSE;
+  if (code == SQLITE_OK) code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (code == SQLITE_OK) return absl::OkStatus();
+  CountSqliteError(code);
+  return {CodeOf(code),
+          absl::StrCat(path_, ": the log cannot be synchronized: ", sqlite3_errstr(code), " (SQLite code ", code, ")")};
 }
 
 bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }

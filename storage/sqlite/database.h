@@ -66,6 +66,10 @@ class Database {
   // Any number of statements without parameters.
   absl::Status Execute(const std::string& sql);
 
+  // Waits until a power loss cannot undo what was committed before, by whichever connection, if the file is in WAL
+  // mode.
+  absl::Status SyncLog();
+
   // Prepared once for each `sql`, which must be a constant: it is told by its address. Only one Statement of the same
   // sql may exist at a time.
   absl::StatusOr<std::unique_ptr<Statement>> Prepare(const char* sql);

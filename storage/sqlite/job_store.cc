@@ -256,9 +256,7 @@ absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Open(const Sqlit
 }
 
 absl::Status SqliteJobStore::Start(const SqliteJobStoreOptions& options) {
-  ASSIGN_OR_RETURN(auto durable, Database::Open(options.path, Durability::kPowerLoss, options.vfs));
-  RETURN_IF_ERROR(MigrateSchema(*durable));
-  ASSIGN_OR_RETURN(auto relaxed, Database::Open(options.path, Durability::kProcessCrash, options.vfs));
+  ASSIGN_OR_RETURN(writer_, Writer::Open(options.path, options.vfs));
   {
     const absl::MutexLock lock(&read_mutex_);
     ASSIGN_OR_RETURN(reader_, Database::Open(options.path, Durability::kProcessCrash, options.vfs));
@@ -266,7 +264,6 @@ absl::Status SqliteJobStore::Start(const SqliteJobStoreOptions& options) {
     started_at_ = clock_.Steady();
     ASSIGN_OR_RETURN(queue_time_at_start_, ReadQueueTime(*reader_));
   }
-  writer_ = std::make_shared<Writer>(std::move(durable), std::move(relaxed));
   return writer_->Run(Durability::kPowerLoss,
                       [&](Database& database) { return GrantGrace(database, options.restart_grace, limits_, Now()); });
 }
@@ -351,17 +348,10 @@ absl::StatusOr<JobPage> SqliteJobStore::List(const JobQuery& query) {
 }
 
 absl::StatusOr<std::optional<JobLease>> SqliteJobStore::Claim(const WorkerInfo& worker, absl::Duration term) {
-  // That there is nothing to do is the usual answer; it costs no wait for the disk.
-  const auto has_work =
-      Write(Durability::kProcessCrash, [&](Database& database, const Moment& now) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(const bool may_work, TouchWorker(database, worker, now));
-        ASSIGN_OR_RETURN(const std::string needs, NeedsMetBy(database, worker.capabilities));
-        return may_work && needs != "[]";
-      });
-  RETURN_IF_ERROR(has_work.status());
-  if (!*has_work) return std::nullopt;
   return Write(
-      Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<std::optional<JobLease>> {
+      Durability::kProcessCrash, [&](Database& database, const Moment& now) -> absl::StatusOr<std::optional<JobLease>> {
+        ASSIGN_OR_RETURN(const bool may_work, TouchWorker(database, worker, now));
+        if (!may_work) return std::nullopt;
         std::string token = MakeLeaseToken(random_);
         ASSIGN_OR_RETURN(const std::optional<int64_t> number, ClaimNext(database, worker, token, term, limits_, now));
         if (!number.has_value()) return std::nullopt;

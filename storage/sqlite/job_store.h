@@ -30,8 +30,7 @@ struct SqliteJobStoreOptions {
   QueueLimits limits = {};
 };
 
-// Three connections: the two of the Writer, for what must survive a power loss and what need not (events and renewals),
-// and one for reads, which wait for no write.
+// Three connections: the two of the Writer, and one for reads, which wait for no write.
 class SqliteJobStore : public JobStore {
  public:
   // `clock` must outlive the store; `random` is called by one thread at a time.

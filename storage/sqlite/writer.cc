@@ -3,17 +3,30 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "storage/sqlite/schema.h"
 
 namespace joinery::storage {
 namespace {
 
-// A commit does not keep those who are in it waiting for much longer than the disk does.
-constexpr size_t kMaxBatch = 64;
+// A write takes about 0.1 ms besides the disk's time for the commit.
+constexpr size_t kMaxBatch = 256;
+
+constexpr char kEmptyLog[] = "PRAGMA wal_checkpoint(TRUNCATE)";
+constexpr char kBegin[] = "BEGIN IMMEDIATE";
+constexpr char kCommit[] = "COMMIT";
+constexpr char kSavepoint[] = "SAVEPOINT one";
+constexpr char kRelease[] = "RELEASE one";
+
+// As Database::Execute, but prepared once.
+absl::Status Execute(Database& database, const char* sql) {
+  ASSIGN_OR_RETURN(const auto statement, database.Prepare(sql));
+  return statement->Run();
+}
 
 absl::Status RunInSavepoint(Database& database, absl::FunctionRef<absl::Status(Database&)> body) {
-  RETURN_IF_ERROR(database.Execute("SAVEPOINT one"));
+  RETURN_IF_ERROR(Execute(database, kSavepoint));
   const absl::Status status = body(database);
-  if (status.ok()) return database.Execute("RELEASE one");
+  if (status.ok()) return Execute(database, kRelease);
   // SQLite may have rolled back everything by itself already; the caller notices that.
   database.Execute("ROLLBACK TO one; RELEASE one").IgnoreError();
   return status;
@@ -21,46 +34,131 @@ absl::Status RunInSavepoint(Database& database, absl::FunctionRef<absl::Status(D
 
 }  // namespace
 
+Writer::Writer(std::unique_ptr<Database> database, std::unique_ptr<Database> waiting)
+    : database_(std::move(database)),
+      waiting_(std::move(waiting)),
+      committer_([this] { CommitUntilClosed(); }),
+      syncer_([this] { SyncUntilClosed(); }),
+      answerer_([this] { AnswerUntilClosed(); }) {}
+
+absl::StatusOr<std::shared_ptr<Writer>> Writer::Open(const std::string& path, const std::string& vfs) {
+  {
+    ASSIGN_OR_RETURN(const auto database, Database::Open(path, Durability::kPowerLoss, vfs));
+    RETURN_IF_ERROR(MigrateSchema(*database));
+  }
+  ASSIGN_OR_RETURN(auto database, Database::Open(path, Durability::kProcessCrash, vfs));
+  ASSIGN_OR_RETURN(auto waiting, Database::Open(path, Durability::kProcessCrash, vfs));
+  return std::make_shared<Writer>(std::move(database), std::move(waiting));
+}
+
+Writer::~Writer() {
+  to_commit_.Close();
+  committer_.join();
+  to_sync_.Close();
+  syncer_.join();
+  to_answer_.Close();
+  answerer_.join();
+}
+
+void Writer::Write::Wait() {
+  std::unique_lock lock(mutex);
+  woken.wait(lock, [this] { return done; });
+}
+
+void Writer::Write::Wake() {
+  // Under the lock: whoever waits may not be gone before this has returned.
+  const std::lock_guard lock(mutex);
+  done = true;
+  woken.notify_one();
+}
+
+void Writer::Line::Add(const std::vector<Write*>& more) {
+  const std::lock_guard lock(mutex);
+  if (writes.empty()) changed.notify_one();
+  writes.insert(writes.end(), more.begin(), more.end());
+}
+
+std::vector<Writer::Write*> Writer::Line::Take(size_t limit) {
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [this] { return closed || !writes.empty(); });
+  const auto end = writes.begin() + static_cast<std::ptrdiff_t>(std::min(writes.size(), limit));
+  std::vector<Write*> taken(writes.begin(), end);
+  writes.erase(writes.begin(), end);
+  return taken;
+}
+
+void Writer::Line::Close() {
+  const std::lock_guard lock(mutex);
+  closed = true;
+  changed.notify_one();
+}
+
 absl::Status Writer::Run(Durability durability, absl::FunctionRef<absl::Status(Database&)> body) {
-  Write write{.durability = durability, .body = body, .status = absl::OkStatus()};
-  absl::MutexLock lock(&mutex_);
-  waiting_.push_back(&write);
-  const auto may_go = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return write.done || !led_; };
+  Write write{.durability = durability, .body = body};
+  to_commit_.Add({&write});
+  write.Wait();
+  return write.status;
+}
+
+void Writer::CommitUntilClosed() {
   while (true) {
-    mutex_.Await(absl::Condition(&may_go));
-    if (write.done) return write.status;
-    led_ = true;
-    const std::vector<Write*> batch = TakeBatch();
-    mutex_.Unlock();
+    const std::vector<Write*> batch = to_commit_.Take(kMaxBatch);
+    if (batch.empty()) return;
     Commit(batch);
-    mutex_.Lock();
-    led_ = false;
-    for (Write* const member : batch) member->done = true;
+    std::vector<Write*> to_sync;
+    std::vector<Write*> to_answer;
+    for (Write* const write : batch) {
+      const bool must_wait = write->durability == Durability::kPowerLoss && write->status.ok();
+      (must_wait ? to_sync : to_answer).push_back(write);
+    }
+    if (!to_sync.empty()) to_sync_.Add(to_sync);
+    if (!to_answer.empty()) to_answer_.Add(to_answer);
   }
 }
 
-std::vector<Writer::Write*> Writer::TakeBatch() {
-  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(waiting_.size(), kMaxBatch));
-  const std::vector<Write*> batch(waiting_.begin(), end);
-  waiting_.erase(waiting_.begin(), end);
-  return batch;
+void Writer::SyncUntilClosed() {
+  while (true) {
+    const std::vector<Write*> batch = to_sync_.Take(kMaxBatch);
+    if (batch.empty()) return;
+    const absl::Status synced = waiting_->SyncLog();
+    if (!synced.ok()) unsure_ = true;
+    for (Write* const write : batch) write->status = synced;
+    to_answer_.Add(batch);
+  }
+}
+
+void Writer::AnswerUntilClosed() {
+  while (true) {
+    const std::vector<Write*> done = to_answer_.Take(kMaxBatch);
+    if (done.empty()) return;
+    for (Write* const write : done) write->Wake();
+  }
+}
+
+absl::Status Writer::Begin() {
+  if (unsure_) {
+    // What the kernel could not write it may have forgotten: to wait again would answer for what is not there. SQLite
+    // copies all of the log to where it belongs, and begins a new one.
+    ASSIGN_OR_RETURN(const auto row, database_->Prepare(kEmptyLog));
+    RETURN_IF_ERROR(row->Step().status());
+    if (row->Integer("busy") != 0) return absl::UnavailableError("the log of the database is in use; try again");
+    unsure_ = false;
+  }
+  return Execute(*database_, kBegin);
 }
 
 void Writer::Commit(const std::vector<Write*>& batch) {
-  const bool durable =
-      std::any_of(batch.begin(), batch.end(), [](const Write* w) { return w->durability == Durability::kPowerLoss; });
-  Database& database = durable ? *durable_ : *relaxed_;
-  absl::Status common = database.Execute("BEGIN IMMEDIATE");
+  absl::Status common = Begin();
   for (Write* const write : batch) {
     if (!common.ok()) break;
-    write->status = RunInSavepoint(database, write->body);
+    write->status = RunInSavepoint(*database_, write->body);
     // An error of the disk ends the whole transaction.
-    if (!write->status.ok() && !database.in_transaction()) common = write->status;
+    if (!write->status.ok() && !database_->in_transaction()) common = write->status;
   }
-  if (common.ok()) common = database.Execute("COMMIT");
+  if (common.ok()) common = Execute(*database_, kCommit);
   if (common.ok()) return;
   // SQLite may have rolled back by itself already; then this has nothing to do and its error means nothing.
-  database.Execute("ROLLBACK").IgnoreError();
+  database_->Execute("ROLLBACK").IgnoreError();
   for (Write* const write : batch) {
     if (write->status.ok()) write->status = common;
   }

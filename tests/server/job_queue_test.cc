@@ -67,12 +67,14 @@ TEST_F(JobQueueTest, ALeaseThatDoesNotWaitAnswersAtOnce) {
 
 TEST_F(JobQueueTest, AWatcherThatWantsNoMoreEndsTheWatch) {
   ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(access::LocalCaller(), MakeRequest()));
-  EXPECT_THAT(queue_.Watch(
-                  access::LocalCaller(), job.id(), 0, [] { return false; }, [](const v1::JobEvent&) { return false; }),
-              StatusIs(absl::StatusCode::kCancelled, ::testing::_));
-  EXPECT_THAT(queue_.Watch(
-                  access::LocalCaller(), job.id(), 0, [] { return true; }, [](const v1::JobEvent&) { return true; }),
-              StatusIs(absl::StatusCode::kCancelled, ::testing::_));
+  EXPECT_THAT(
+      queue_.Watch(
+          access::LocalCaller(), job.id(), 0, [] { return false; }, [](const v1::JobEvent&, bool) { return false; }),
+      StatusIs(absl::StatusCode::kCancelled, ::testing::_));
+  EXPECT_THAT(
+      queue_.Watch(
+          access::LocalCaller(), job.id(), 0, [] { return true; }, [](const v1::JobEvent&, bool) { return true; }),
+      StatusIs(absl::StatusCode::kCancelled, ::testing::_));
 }
 
 TEST_F(JobQueueTest, AStoppedQueueGivesNoLeases) {

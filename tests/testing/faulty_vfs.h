@@ -1,5 +1,5 @@
-// A way to the disk for SQLite, under the name "faulty", whose Nth write or sync fails. Otherwise SQLite's own. One
-// store at a time may use it.
+// A way to the disk for SQLite, under the name "faulty", whose Nth write or sync fails, or all syncs. Otherwise
+// SQLite's own. One store at a time may use it.
 #pragma once
 
 #include <sqlite3.h>
@@ -30,6 +30,8 @@ class FaultyVfs {
     failing_call = call;
   }
 
+  static void FailSyncs(bool fail) { syncs_fail = fail; }
+
  private:
   static bool Fails() {
     const int call = ++calls;
@@ -53,13 +55,16 @@ class FaultyVfs {
   static int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
     return Fails() ? SQLITE_FULL : original_write(file, data, size, offset);
   }
-  static int Sync(sqlite3_file* file, int flags) { return Fails() ? SQLITE_FULL : original_sync(file, flags); }
+  static int Sync(sqlite3_file* file, int flags) {
+    return Fails() || syncs_fail ? SQLITE_FULL : original_sync(file, flags);
+  }
 
   static inline sqlite3_vfs* original_vfs = nullptr;
   static inline int (*original_write)(sqlite3_file*, const void*, int, sqlite3_int64) = nullptr;
   static inline int (*original_sync)(sqlite3_file*, int) = nullptr;
   static inline std::atomic<int> calls = 0;
   static inline std::atomic<int> failing_call = 0;
+  static inline std::atomic<bool> syncs_fail = false;
 };
 
 }  // namespace joinery::testing

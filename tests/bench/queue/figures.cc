@@ -11,6 +11,12 @@ void Figures::Add(absl::Duration duration) {
   durations_.push_back(duration);
 }
 
+void Figures::Add(const Figures& other) {
+  const absl::MutexLock lock(&mutex_);
+  const absl::MutexLock other_lock(&other.mutex_);
+  durations_.insert(durations_.end(), other.durations_.begin(), other.durations_.end());
+}
+
 size_t Figures::count() const {
   const absl::MutexLock lock(&mutex_);
   return durations_.size();

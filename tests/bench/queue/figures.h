@@ -15,6 +15,8 @@ namespace joinery::bench {
 class Figures {
  public:
   void Add(absl::Duration duration);
+  // All of `other`, in which nobody adds meanwhile.
+  void Add(const Figures& other);
 
   size_t count() const;
   // The duration that this part of all stays below; 0 if there are none.

@@ -71,11 +71,16 @@ TEST_F(BlobOwnersTest, F05_AddingAndRemovingHappensWholeOrNotAtAllWhicheverWrite
     for (const absl::Status& status : {added, removed}) {
       EXPECT_TRUE(status.ok() || absl::IsResourceExhausted(status)) << status;
     }
-    const int64_t expected = (removed.ok() ? 0 : 5) + (added.ok() ? 16 : 0);
-    EXPECT_EQ(owners->UsageOf("red")->bytes, expected);
+    // What failed may have happened all the same, as when an answer is lost, but not by half.
+    const int64_t bytes = owners->UsageOf("red")->bytes;
+    const bool is_removed = !*owners->Has("red", Blob('a', 5).digest);
+    const bool is_added = *owners->Has("red", Blob('b', 7).digest);
+    EXPECT_EQ(bytes, (is_removed ? 0 : 5) + (is_added ? 16 : 0));
+    EXPECT_GE(is_removed, removed.ok());
+    EXPECT_GE(is_added, added.ok());
     // It goes on when there is room again.
     EXPECT_THAT(owners->Add("red", {Blob('d', 1)}), IsOk());
-    EXPECT_EQ(Open()->UsageOf("red")->bytes, expected + 1);
+    EXPECT_EQ(Open()->UsageOf("red")->bytes, bytes + 1);
     if (removed.ok()) break;
   }
 }
