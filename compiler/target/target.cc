@@ -77,6 +77,12 @@ v1::TargetDescription Complete(const v1::TargetDescription& base, const v1::Targ
   if (own.activation_types_size() > 0) result.clear_activation_types();
   if (own.weight_types_size() > 0) result.clear_weight_types();
   if (own.cost().operators_size() > 0) result.mutable_cost()->clear_operators();
+  if (result.has_cost()) {
+    // How far off the estimates for one chip are says nothing about another.
+    result.mutable_cost()->clear_median_error_percent();
+    result.mutable_cost()->clear_p90_error_percent();
+    result.mutable_cost()->clear_tested_latencies();
+  }
   result.clear_operators();
   result.MergeFrom(own);
   *result.mutable_operators() = MergeOperators(base.operators(), own.operators());

@@ -18,6 +18,8 @@ ENVIRONMENTS = {
     "nncf": ("nncf==3.4.0", "onnxruntime==1.32.0", "onnx==1.23.2", "pillow==13.0.0"),
     # These two need PyTorch; esp-ppq does not say so. PyTorch comes with the libraries of CUDA: 6 GB, used or not.
     "torch": ("esp-ppq==1.3.12", "aimet-onnx==2.42.0", "torch==2.15.0", "onnxruntime==1.32.0", "pillow==13.0.0"),
+    # Graphs of published networks, for the cost model.
+    "networks": ("torch==2.15.0", "torchvision==0.29.2", "ultralytics==8.4.190", "timm==1.0.31", "onnx==1.23.2"),
     "detection": ("pycocotools==2.0.11", "onnxruntime==1.32.0", "pillow==13.0.0"),
 }
 SCORING = "onnxruntime"
