@@ -18,9 +18,10 @@ bool AreComparable(const Tensor& expected, const Tensor& actual) {
 }  // namespace
 
 absl::StatusOr<AlgorithmGains> AlgorithmGains::Create(const onnx::ModelProto& model,
-                                                      std::vector<std::vector<Tensor>> samples, int threads) {
-  AlgorithmGains gains(std::move(samples), threads);
-  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(model, {.threads = threads}));
+                                                      std::vector<std::vector<Tensor>> samples,
+                                                      const ExecutorOptions& execution) {
+  AlgorithmGains gains(std::move(samples), execution);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(model, execution));
   for (const std::vector<Tensor>& sample : gains.samples_) {
     ASSIGN_OR_RETURN(gains.expected_.emplace_back(), RunToTensors(*executor, sample));
   }
@@ -29,8 +30,7 @@ absl::StatusOr<AlgorithmGains> AlgorithmGains::Create(const onnx::ModelProto& mo
 
 absl::Status AlgorithmGains::Add(const std::string& algorithm, const Quantizable& network) {
   ASSIGN_OR_RETURN(const Quantized quantized, QuantizeAs(network, {}));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor,
-                   LoadOnnxRuntime(quantized.graph->model(), {.threads = threads_}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(quantized.graph->model(), execution_));
   std::vector<Comparison> outputs(executor->outputs().size());
   for (size_t sample = 0; sample < samples_.size(); ++sample) {
     ASSIGN_OR_RETURN(const std::vector<Tensor> actual, RunToTensors(*executor, samples_[sample]));

@@ -58,7 +58,9 @@ constexpr int kStages = 6;
 class Builder {
  public:
   Builder(const BuildArguments& arguments, BuildListener& listener)
-      : arguments_(arguments), progress_(listener, report_, kStages) {}
+      : arguments_(arguments), progress_(listener, report_, kStages) {
+    report_.set_device(arguments.device == nullptr ? "cpu" : arguments.device->name());
+  }
 
   absl::StatusOr<v1::Report> Build() {
     RETURN_IF_ERROR(progress_.Stage("import", [this] { return Import(); }));
@@ -225,7 +227,7 @@ class Builder {
 
   absl::Status CompareOutputs() {
     const size_t samples = AtMost(*source_, configuration().quantization().evaluated_samples());
-    const ExecutorOptions options{.threads = arguments_.threads};
+    const ExecutorOptions options{.threads = arguments_.threads, .device = arguments_.device};
     ASSIGN_OR_RETURN(const std::unique_ptr<Executor> reference, LoadOnnxRuntime(quantizer_->float_model(), options));
     ASSIGN_OR_RETURN(const std::unique_ptr<Executor> quantized, LoadOnnxRuntime(graph_->model(), options));
     const LoadSampleFunction load = LoadSpread(*source_, samples);
@@ -244,6 +246,7 @@ class Builder {
     const LayerAnalysisOptions options{
         .num_samples = (AtMost(*source_, configuration().quantization().evaluated_samples()) + 3) / 4,
         .threads = arguments_.threads,
+        .device = arguments_.device,
         .measure_contributions = arguments_.measure_contributions};
     const absl::StatusOr<v1::Precision> layers = AnalyzeLayers(quantizer_->rewritten_model(), graph_->model(),
                                                                LoadSpread(*source_, options.num_samples), options);

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "compiler/configuration/configuration.h"
+#include "compiler/execution/device.h"
 #include "joinery/v1/jobs.pb.h"
 #include "joinery/v1/manifest.pb.h"
 
@@ -27,6 +28,9 @@ struct BuildArguments {
   // Shapes for inputs that have dynamic ones: "NAME:1x3x224x224", or "1x3x224x224" for the only input.
   std::vector<std::string> input_shapes;
   int threads = 1;
+  // Where networks run while they are observed and compared; null: on the CPU. After a build, ask its fault(): what was
+  // made is to be dropped if there was one.
+  Device* device = nullptr;
   // Measure what each layer contributes to the error of the outputs instead of estimating it: a forward pass for each.
   bool measure_contributions = false;
 };

@@ -30,6 +30,10 @@ constexpr int kFallbackSamples = 64;
 constexpr double kLargestFallbackMargin = 0.7;
 // To tell whether something helps, some samples are tried that it did not look at.
 constexpr size_t kFewestToProve = 4;
+
+ExecutorOptions ExecutionOf(const BuildArguments& arguments) {
+  return {.threads = arguments.threads, .device = arguments.device};
+}
 constexpr size_t kProvingSamples = 24;
 constexpr int64_t kCountedSamplesOfFast = 12;
 // Where only layers are rounded together whose outputs read at most so many numbers, so many samples tell enough.
@@ -76,6 +80,7 @@ absl::Status NetworkQuantizer::Calibrate() {
   const size_t samples = AtMost(source_, asked.observed_samples());
   ObserveOptions options;
   options.threads = arguments_.threads;
+  options.device = arguments_.device;
   if (asked.preset() == v1::PRESET_FAST) options.counted_samples = kCountedSamplesOfFast;
   options.on_progress = [&](size_t done) {
     progress_.ReportFraction(static_cast<double>(done) / static_cast<double>(samples));
@@ -141,7 +146,7 @@ absl::Status NetworkQuantizer::StartGains() {
   for (size_t sample = 0; sample < samples; ++sample) {
     ASSIGN_OR_RETURN(feeds.emplace_back(), LoadSpread(source_, samples)(sample));
   }
-  ASSIGN_OR_RETURN(gains_, AlgorithmGains::Create(float_model_, std::move(feeds), arguments_.threads));
+  ASSIGN_OR_RETURN(gains_, AlgorithmGains::Create(float_model_, std::move(feeds), ExecutionOf(arguments_)));
   v1::BuildConfiguration plain = WithoutBiasCorrection();
   plain.mutable_calibration()->set_range_method(v1::RANGE_METHOD_MIN_MAX);
   RETURN_IF_ERROR(MeasurePlain("", plain));
@@ -202,6 +207,7 @@ absl::Status NetworkQuantizer::CorrectBiases(Quantization& quantization) {
   const auto layers = static_cast<double>(plan_.linear_nodes.size());
   ObserveOptions options;
   options.threads = arguments_.threads;
+  options.device = arguments_.device;
   options.on_progress = [&](size_t done) {
     progress_.ReportFraction(static_cast<double>(done) / layers);
     return absl::OkStatus();
@@ -231,7 +237,8 @@ absl::StatusOr<bool> NetworkQuantizer::IsNearer(const Quantization& changed, con
   for (size_t i = 0; i < count; ++i) {
     ASSIGN_OR_RETURN(feeds.emplace_back(), source_.Load(2 * (i * others / count) + 1));
   }
-  ASSIGN_OR_RETURN(AlgorithmGains gains, AlgorithmGains::Create(float_model_, std::move(feeds), arguments_.threads));
+  ASSIGN_OR_RETURN(AlgorithmGains gains,
+                   AlgorithmGains::Create(float_model_, std::move(feeds), ExecutionOf(arguments_)));
   for (const Quantization* quantization : {&before, &changed}) {
     Quantizable network = Describe(rewritten_model_, layers_.factors, quantization->linear, configuration());
     KeepScales(*quantization, network);
@@ -245,6 +252,7 @@ absl::Status NetworkQuantizer::RefineRanges(Quantization& quantization) {
   const auto groups = static_cast<double>(plan_.groups.size());
   ObserveOptions options;
   options.threads = arguments_.threads;
+  options.device = arguments_.device;
   options.on_progress = [&](size_t done) {
     progress_.ReportFraction(static_cast<double>(done) / groups);
     return absl::OkStatus();
@@ -299,6 +307,7 @@ absl::Status NetworkQuantizer::SearchFormats(const Quantizable& network, const P
   PrecisionSearchOptions options;
   options.num_samples = samples;
   options.threads = arguments_.threads;
+  options.device = arguments_.device;
   options.load = LoadSpread(source_, samples);
   options.on_progress = [this](double fraction) {
     progress_.ReportFraction(fraction);
@@ -337,6 +346,7 @@ absl::Status NetworkQuantizer::RoundByOutput(Quantization& quantization) {
   const size_t samples = is_shallow ? std::min(kShallowSamples, source_.size()) : source_.size();
   ObserveOptions options;
   options.threads = arguments_.threads;
+  options.device = arguments_.device;
   options.on_progress = [&](size_t done) {
     progress_.ReportFraction(kShareOfCollecting * static_cast<double>(done) / static_cast<double>(samples));
     return absl::OkStatus();

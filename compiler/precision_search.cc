@@ -61,7 +61,8 @@ class Search {
       : network_(network), goal_(goal), chosen_(chosen), options_(options) {}
 
   absl::StatusOr<PrecisionSearchResult> Run() {
-    ASSIGN_OR_RETURN(reference_, LoadOnnxRuntime(network_.model, {.threads = options_.threads}));
+    ASSIGN_OR_RETURN(reference_,
+                     LoadOnnxRuntime(network_.model, {.threads = options_.threads, .device = options_.device}));
     ASSIGN_OR_RETURN(const bool suffices, Try(0));
     if (!suffices) {
       RETURN_IF_ERROR(options_.on_progress(0.1));
@@ -102,6 +103,7 @@ class Search {
                      AnalyzeLayers(network_.model, all.graph->model(), options_.load,
                                    {.num_samples = std::min(kRankingSamples, options_.num_samples),
                                     .threads = options_.threads,
+                                    .device = options_.device,
                                     .measure_contributions = true}));
     const std::unordered_map<std::string, double> operations = CountOperations(network_.model);
     std::unordered_map<std::string, std::string> made_by;
@@ -148,8 +150,9 @@ class Search {
   // Whether the first `count` candidates suffice.
   absl::StatusOr<bool> Try(size_t count) {
     ASSIGN_OR_RETURN(const Quantized quantized, QuantizeAs(network_, ChosenOf(count)));
-    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor,
-                     LoadOnnxRuntime(quantized.graph->model(), {.threads = options_.threads}));
+    ASSIGN_OR_RETURN(
+        const std::unique_ptr<Executor> executor,
+        LoadOnnxRuntime(quantized.graph->model(), {.threads = options_.threads, .device = options_.device}));
     ModelComparison comparison(*reference_, *executor);
     for (size_t sample = 0; sample < options_.num_samples; ++sample) {
       ASSIGN_OR_RETURN(const std::vector<Tensor> feed, options_.load(sample));

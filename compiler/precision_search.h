@@ -61,6 +61,8 @@ struct PrecisionGoal {
 struct PrecisionSearchOptions {
   size_t num_samples = 16;
   int threads = 1;
+  // Where the networks run; null: on the CPU.
+  Device* device = nullptr;
   LoadSampleFunction load;
   // Between 0 and 1; an error ends the search and is returned.
   std::function<absl::Status(double fraction)> on_progress;

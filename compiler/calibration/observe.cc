@@ -156,7 +156,8 @@ absl::StatusOr<std::vector<TensorStatistics>> Observe(const onnx::ModelProto& mo
                                                       const LoadSampleFunction& load, const ObserveOptions& options) {
   std::vector<TensorStatistics> statistics(tensors.size());
   if (tensors.empty()) return statistics;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(WithOutputs(model, NamesOf(tensors)), {}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor,
+                   LoadOnnxRuntime(WithOutputs(model, NamesOf(tensors)), {.device = options.device}));
 
   const int64_t turns = std::max<int64_t>(1, static_cast<int64_t>(num_samples) / options.counted_samples);
   InOrder in_order(statistics);
@@ -191,7 +192,8 @@ absl::Status VisitTensors(const onnx::ModelProto& model, const std::vector<std::
                           const LoadSampleFunction& load, const ObserveOptions& options,
                           const std::function<void(size_t sample, size_t tensor, const TensorView& value)>& visit) {
   if (tensors.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(WithOutputs(model, tensors), {}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor,
+                   LoadOnnxRuntime(WithOutputs(model, tensors), {.device = options.device}));
   return RunSamples(num_samples, options, [&](size_t /*thread*/, size_t sample) -> absl::Status {
     ASSIGN_OR_RETURN(const std::vector<Tensor> feed, load(sample));
     return executor->Run(feed, [&](size_t output, const TensorView& value) { visit(sample, output, value); });

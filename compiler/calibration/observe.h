@@ -40,6 +40,8 @@ struct TensorStatistics {
 struct ObserveOptions {
   // Samples run at once, each on a thread of its own.
   int threads = 1;
+  // Where the model runs; null: on the CPU.
+  Device* device = nullptr;
   // Of which the distribution of a channel is counted, about; its extremes and sums are those of all samples.
   int64_t counted_samples = 32;
   // Called after each sample with how many are done; one call at a time. An error ends the pass and is returned.

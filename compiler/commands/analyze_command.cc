@@ -16,6 +16,7 @@
 #include "compiler/calibration/data_set.h"
 #include "compiler/calibration/feed_source.h"
 #include "compiler/commands/commands.h"
+#include "compiler/commands/device_option.h"
 #include "compiler/commands/exit_code.h"
 #include "compiler/configuration/configuration.h"
 #include "compiler/evaluation/advice.h"
@@ -35,6 +36,7 @@ namespace {
 constexpr int64_t kLargestConfiguration = int64_t{1} << 20;
 
 struct AnalyzeOptions {
+  gpu::DeviceChoice device;
   std::string float_path;
   std::string quantized_path;
   std::string calibration_path;
@@ -128,8 +130,7 @@ absl::StatusOr<Models> LoadModels(const AnalyzeOptions& options) {
   return models;
 }
 
-absl::Status Compare(const AnalyzeOptions& options, Models& models, const FeedSource& source, size_t samples) {
-  const ExecutorOptions execution{.threads = options.threads};
+absl::Status Compare(const ExecutorOptions& execution, Models& models, const FeedSource& source, size_t samples) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Executor> reference, LoadOnnxRuntime(models.reference, execution));
   ASSIGN_OR_RETURN(const std::unique_ptr<Executor> quantized, LoadOnnxRuntime(models.quantized, execution));
   ModelComparison comparison(*reference, *quantized);
@@ -141,7 +142,7 @@ absl::Status Compare(const AnalyzeOptions& options, Models& models, const FeedSo
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::Report> Analyze(const AnalyzeOptions& options) {
+absl::StatusOr<v1::Report> Analyze(const AnalyzeOptions& options, Device* device) {
   ASSIGN_OR_RETURN(Models models, LoadModels(options));
   v1::Manifest& manifest = *models.report.mutable_manifest();
   absl::StatusOr<DataSet> data_set = DataSet::Open(options.calibration_path, {});
@@ -153,18 +154,25 @@ absl::StatusOr<v1::Report> Analyze(const AnalyzeOptions& options) {
     return WithReason(source.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, options.calibration_path);
   }
   const size_t samples = std::min(options.samples, source->size());
-  RETURN_IF_ERROR(Compare(options, models, *source, samples));
-  ASSIGN_OR_RETURN(
-      const v1::Precision layers,
-      AnalyzeLayers(models.reference, models.quantized, [&](size_t sample) { return source->Load(sample); },
-                    {.num_samples = samples, .threads = options.threads, .measure_contributions = options.is_full}));
+  RETURN_IF_ERROR(Compare({.threads = options.threads, .device = device}, models, *source, samples));
+  ASSIGN_OR_RETURN(const v1::Precision layers, AnalyzeLayers(models.reference, models.quantized,
+                                                             [&](size_t sample) { return source->Load(sample); },
+                                                             {.num_samples = samples,
+                                                              .threads = options.threads,
+                                                              .device = device,
+                                                              .measure_contributions = options.is_full}));
   manifest.mutable_precision()->MergeFrom(layers);
   AddAdvice(manifest);
   return std::move(models.report);
 }
 
 absl::Status AnalyzeAndWrite(const AnalyzeOptions& options) {
-  ASSIGN_OR_RETURN(const v1::Report report, Analyze(options));
+  v1::Report report;
+  RETURN_IF_ERROR(RunOnChosenDevice(options.device, [&](Device* device) -> absl::Status {
+    ASSIGN_OR_RETURN(report, Analyze(options, device));
+    report.set_device(device == nullptr ? "cpu" : device->name());
+    return absl::OkStatus();
+  }));
   if (!options.report_path.empty()) {
     RETURN_IF_ERROR(base::WriteFileAtomically(options.report_path, ToJson(report, /*pretty=*/true) + "\n"));
   }
@@ -196,6 +204,7 @@ void AddAnalyzeCommand(CLI::App& app, int& exit_code) {
   command->add_option("--threads", options->threads, "Threads to use")
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
+  AddDeviceOption(*command, options->device);
   command->add_option("--layers", options->layers, "Print so many layers")->capture_default_str();
   command
       ->add_option_function<std::string>(

@@ -14,6 +14,7 @@
 #include "compiler/commands/build_configuration.h"
 #include "compiler/commands/build_listeners.h"
 #include "compiler/commands/commands.h"
+#include "compiler/commands/device_option.h"
 #include "compiler/commands/exit_code.h"
 #include "compiler/failure.h"
 
@@ -21,6 +22,7 @@ namespace joinery::compiler {
 namespace {
 
 struct BuildOptions {
+  gpu::DeviceChoice device;
   BuildArguments arguments;
   ConfigurationOptions configuration;
   int events_fd = -1;
@@ -48,7 +50,16 @@ absl::StatusOr<v1::Report> RunBuild(BuildOptions& options, BuildListener& listen
                              v1::FAILURE_REASON_INVALID_CONFIG, options.configuration.path));
   // Memory is limited where joineryc is a worker's child; then it ends like this.
   try {
-    return Build(options.arguments, listener);
+    absl::StatusOr<v1::Report> report;
+    RETURN_IF_ERROR(RunOnChosenDevice(
+        options.device,
+        [&](Device* device) {
+          options.arguments.device = device;
+          report = Build(options.arguments, listener);
+          return report.status();
+        },
+        [&](absl::string_view warning) { listener.OnLog(v1::LOG_LEVEL_WARNING, warning); }));
+    return report;
   } catch (const std::bad_alloc&) {
     return WithReason(absl::ResourceExhaustedError("memory ran out: give the job more, or the model a smaller input"),
                       v1::FAILURE_REASON_OUT_OF_MEMORY);
@@ -96,6 +107,7 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
   command->add_option("--threads", arguments.threads, "Threads to use")
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
+  AddDeviceOption(*command, options->device);
   command->add_option("--events-fd", options->events_fd, "Write events as JSON lines to this descriptor");
   AddConfigurationOptions(*command, options->configuration);
   command->footer(
@@ -104,6 +116,7 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
       "      --output mobilenetv2.joint --output_config out_config_mobilenet_v2.prototxt\n"
       "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --preset accurate\n"
       "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --target-cosine 0.998\n"
+      "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --device cuda:0\n"
       "  joineryc build --input m.onnx --config c.prototxt --output m.joint \\\n"
       "      --layer-bits 'Conv_(0|12)=16' --layer-bits 'Softmax_.*=float'");
   command->callback([options, &exit_code] { exit_code = BuildAndReport(*options); });

@@ -15,6 +15,7 @@
 #include "compiler/backend/joint_file.h"
 #include "compiler/calibration/sample.h"
 #include "compiler/commands/commands.h"
+#include "compiler/commands/device_option.h"
 #include "compiler/commands/exit_code.h"
 #include "compiler/configuration/configuration.h"
 #include "compiler/evaluation/compare.h"
@@ -31,6 +32,7 @@ constexpr int64_t kLargestConfiguration = int64_t{1} << 20;
 constexpr int64_t kLargestSample = int64_t{512} << 20;
 
 struct RunOptions {
+  gpu::DeviceChoice device;
   std::vector<std::string> models;
   std::vector<std::string> inputs;
   std::vector<std::string> layers;
@@ -71,7 +73,7 @@ absl::Status CheckConfiguration(const std::string& path, const v1::BuildConfigur
   return absl::OkStatus();
 }
 
-absl::StatusOr<Comparands> LoadComparands(const RunOptions& options) {
+absl::StatusOr<Comparands> LoadComparands(const RunOptions& options, Device* device) {
   Comparands comparands;
   bool has_joint = false;
   for (const std::string& path : options.models) {
@@ -81,7 +83,7 @@ absl::StatusOr<Comparands> LoadComparands(const RunOptions& options) {
     ASSIGN_OR_RETURN(v1::Manifest manifest, ReadManifest(model, path));
     if (!has_joint) comparands.configuration = std::move(*manifest.mutable_configuration());
     has_joint = true;
-    ASSIGN_OR_RETURN(comparands.models.back().executor, LoadOnnxRuntime(model, {}));
+    ASSIGN_OR_RETURN(comparands.models.back().executor, LoadOnnxRuntime(model, {.device = device}));
   }
   if (!has_joint) {
     return absl::InvalidArgumentError(
@@ -94,7 +96,7 @@ absl::StatusOr<Comparands> LoadComparands(const RunOptions& options) {
   for (LoadedModel& model : comparands.models) {
     if (model.executor != nullptr) continue;
     ASSIGN_OR_RETURN(const onnx::ModelProto reference, LoadFloatReference(model.path, comparands.configuration));
-    ASSIGN_OR_RETURN(model.executor, LoadOnnxRuntime(reference, {}));
+    ASSIGN_OR_RETURN(model.executor, LoadOnnxRuntime(reference, {.device = device}));
   }
   return comparands;
 }
@@ -186,8 +188,8 @@ absl::Status CheckSameOutputs(const Comparands& comparands, size_t model, const 
                                                  comparands.models[0].path, ": it was not made from it"));
 }
 
-absl::Status Run(const RunOptions& options) {
-  ASSIGN_OR_RETURN(const Comparands comparands, LoadComparands(options));
+absl::Status Run(const RunOptions& options, Device* device) {
+  ASSIGN_OR_RETURN(const Comparands comparands, LoadComparands(options, device));
   ASSIGN_OR_RETURN(const std::vector<std::string> files, FilesByInput(options, comparands.configuration));
   ASSIGN_OR_RETURN(const std::vector<Tensor> feed, LoadFeed(files, comparands.configuration));
   if (!options.output_gt.empty()) RETURN_IF_ERROR(DumpFeed(options, files, comparands, feed));
@@ -208,7 +210,7 @@ absl::Status Run(const RunOptions& options) {
 }
 
 int RunAndReport(const RunOptions& options) {
-  const absl::Status status = Run(options);
+  const absl::Status status = RunOnChosenDevice(options.device, [&](Device* device) { return Run(options, device); });
   if (status.ok()) return kExitSuccess;
   return ReportError(absl::IsInvalidArgument(status) ? WithReason(status, v1::FAILURE_REASON_INVALID_MODEL) : status);
 }

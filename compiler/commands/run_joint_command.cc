@@ -14,6 +14,7 @@
 #include "compiler/backend/joint_file.h"
 #include "compiler/calibration/sample.h"
 #include "compiler/commands/commands.h"
+#include "compiler/commands/device_option.h"
 #include "compiler/commands/exit_code.h"
 #include "compiler/evaluation/tensor_files.h"
 #include "compiler/execution/executor.h"
@@ -26,6 +27,7 @@ namespace {
 constexpr int64_t kLargestInput = int64_t{1} << 30;
 
 struct RunJointOptions {
+  gpu::DeviceChoice device;
   std::string joint;
   std::string data;
   std::string bin_out_dir;
@@ -70,18 +72,18 @@ absl::StatusOr<std::vector<Tensor>> MakeFeed(const RunJointOptions& options, con
   return feed;
 }
 
-absl::Status RunJoint(const RunJointOptions& options) {
+absl::Status RunJoint(const RunJointOptions& options, Device* device) {
   const auto begin = Clock::now();
   ASSIGN_OR_RETURN(const Joint joint, ReadJoint(options.joint));
   const auto read = Clock::now();
   ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor,
-                   LoadOnnxRuntime(joint.model, {.threads = options.threads}));
+                   LoadOnnxRuntime(joint.model, {.threads = options.threads, .device = device}));
   const auto loaded = Clock::now();
 
   std::cout << "run joint version: " << base::kVersion << "\n";
-  std::cout << absl::StrFormat(
-      "measured on this host: ONNX Runtime %s on the CPU, %d thread%s; a board's times differ\n", OnnxRuntimeVersion(),
-      options.threads, options.threads == 1 ? "" : "s");
+  std::cout << absl::StrFormat("measured on this host: ONNX Runtime %s on %s, %d thread%s; a board's times differ\n",
+                               OnnxRuntimeVersion(), device == nullptr ? "the CPU" : device->name(), options.threads,
+                               options.threads == 1 ? "" : "s");
   std::cout << "virtual npu mode of the model: " << joint.manifest.configuration().target().virtual_npu() << "\n"
             << "tools version: " << joint.manifest.tool_version() << "\nQuantization Type is 8 bit\n";
   PrintTensors("Input", joint.manifest.inputs());
@@ -125,11 +127,15 @@ void AddRunJointOptions(CLI::App& app, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
   app.add_option("--threads", options->threads, "Threads to use")->capture_default_str()->check(CLI::Range(1, 256));
+  AddDeviceOption(app, options->device);
   app.add_option("--mode", options->mode, "Virtual NPU mode; has no meaning on a host without an NPU");
   app.footer(
       "Examples:\n  run_joint mobilenetv2.joint --repeat 100 --warmup 10\n  run_joint mobilenetv2.joint --data cat.bin "
       "--bin-out-dir ./");
-  app.callback([options, &exit_code] { exit_code = ReportModelCommand(RunJoint(*options)); });
+  app.callback([options, &exit_code] {
+    exit_code = ReportModelCommand(
+        RunOnChosenDevice(options->device, [&](Device* device) { return RunJoint(*options, device); }));
+  });
 }
 
 }  // namespace joinery::compiler

@@ -134,7 +134,8 @@ class Analysis {
  private:
   absl::Status RunPart(const std::vector<size_t>& part, const Load& load) {
     ASSIGN_OR_RETURN(const onnx::ModelProto model, PutSideBySide(float_.model(), quantized_.model(), layers_, part));
-    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(model, {.threads = options_.threads}));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor,
+                     LoadOnnxRuntime(model, {.threads = options_.threads, .device = options_.device}));
     // One sample after the other: the results of several at once would be most of the memory of a build.
     for (size_t sample = 0; sample < options_.num_samples; ++sample) {
       ASSIGN_OR_RETURN(const std::vector<Tensor> feed, load(sample));
@@ -152,8 +153,8 @@ class Analysis {
         // One that adds nothing to its inputs' errors moves values, and has its range from what it moves.
         if (layers_[i].format.has_value() && statistics_[i].injected > 0) wanted.push_back(i);
       }
-      ASSIGN_OR_RETURN(
-          measured_, MeasureLayers(float_, quantized_, layers_, wanted, options_.num_samples, options_.threads, load));
+      ASSIGN_OR_RETURN(measured_, MeasureLayers(float_, quantized_, layers_, wanted, options_.num_samples,
+                                                options_.threads, options_.device, load));
       ShareOutMeasured();
       return absl::OkStatus();
     }

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "compiler/execution/device.h"
 #include "compiler/ir/tensor.h"
 #include "joinery/v1/manifest.pb.h"
 #include "onnx/onnx_pb.h"
@@ -17,6 +18,8 @@ struct LayerAnalysisOptions {
   // More give steadier figures; four show the same layers as a hundred.
   size_t num_samples = 4;
   int threads = 1;
+  // Where the models run; null: on the CPU.
+  Device* device = nullptr;
   // Find each layer's contribution by running the model with only that layer quantized, instead of estimating it. Costs
   // a forward pass for each layer and sample.
   bool measure_contributions = false;

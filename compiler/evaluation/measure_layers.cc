@@ -230,11 +230,12 @@ double MeanRelativeEnergy(const std::vector<EnergyTable>& of_sample, size_t laye
 
 absl::StatusOr<std::vector<MeasuredLayer>> MeasureLayers(
     Graph& float_graph, Graph& quantized_graph, absl::Span<const LayerPair> layers, absl::Span<const size_t> wanted,
-    size_t num_samples, int threads, const std::function<absl::StatusOr<std::vector<Tensor>>(size_t)>& load) {
+    size_t num_samples, int threads, Device* device,
+    const std::function<absl::StatusOr<std::vector<Tensor>>(size_t)>& load) {
   std::vector<MeasuredLayer> measured;
   if (wanted.empty() || num_samples == 0) return measured;
   const onnx::ModelProto model = SwitchedModel(float_graph, quantized_graph, layers, wanted).Build();
-  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(model, {}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, LoadOnnxRuntime(model, {.device = device}));
   std::vector<EnergyTable> of_sample(num_samples);
   RETURN_IF_ERROR(ForEachSample(num_samples, threads, [&](size_t sample) -> absl::Status {
     ASSIGN_OR_RETURN(std::vector<Tensor> feed, load(sample));

@@ -49,6 +49,8 @@ class Executor {
                            const std::function<void(size_t output, const TensorView& value)>& visit) = 0;
 };
 
+class Device;
+
 struct ExecutorOptions {
   // Threads that one Run uses.
   int threads = 1;
@@ -57,14 +59,16 @@ struct ExecutorOptions {
   // Let it compute between QuantizeLinear and DequantizeLinear in integers. Off: in float, on constants that are
   // dequantized once. On, it also rounds float weights between them, whose scale is not known to it.
   bool use_integers = true;
+  // Where it runs; null: on the CPU. Must outlive the executor.
+  Device* device = nullptr;
 };
 
 // Runs the model once and keeps its outputs.
 absl::StatusOr<std::vector<Tensor>> RunToTensors(Executor& executor, absl::Span<const Tensor> feed);
 
-// Loads `model` into ONNX Runtime on the CPU.
-// Errors: kInvalidArgument with the runtime's words if it does not take the model; kResourceExhausted if memory ran
-// out.
+// Loads `model` into ONNX Runtime, on the CPU unless `options` says otherwise.
+// Errors: those of the device (device.h); kInvalidArgument with the runtime's words if it does not take the model;
+// kResourceExhausted if memory ran out.
 absl::StatusOr<std::unique_ptr<Executor>> LoadOnnxRuntime(const onnx::ModelProto& model,
                                                           const ExecutorOptions& options);
 

@@ -1,27 +1,70 @@
 // ONNX Runtime behind Executor. Its exceptions end here.
 #include <onnxruntime_cxx_api.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
 #include "base/status.h"
+#include "compiler/execution/device.h"
 #include "compiler/execution/executor.h"
+#include "compiler/execution/onnxruntime_session.h"
 #include "compiler/ir/tensor_proto.h"
 
 namespace joinery::compiler {
 namespace {
+
+// What ONNX Runtime logs. Why a provider's library could not be loaded it tells nowhere else.
+class Log {
+ public:
+  // As OrtLoggingFunction.
+  static void Write(void* log, OrtLoggingLevel /*level*/, const char* category, const char* /*id*/,
+                    const char* /*place*/, const char* message) {
+    auto* self = static_cast<Log*>(log);
+    const absl::MutexLock lock(&self->mutex_);
+    if (self->listeners_ > 0) {
+      absl::StrAppend(&self->text_, "\n", message);
+    } else {
+      fprintf(stderr, "%s: %s\n", category, message);
+    }
+  }
+
+  // While anybody listens, nothing is printed.
+  void Listen() {
+    const absl::MutexLock lock(&mutex_);
+    if (listeners_++ == 0) text_.clear();
+  }
+  std::string StopListening() {
+    const absl::MutexLock lock(&mutex_);
+    --listeners_;
+    return text_;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  int listeners_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string text_ ABSL_GUARDED_BY(mutex_);
+};
+
+// One for the process, as is the environment that writes to it.
+Log& TheLog() {
+  static auto* log = new Log();
+  return *log;
+}
 
 // One for the process, as ONNX Runtime asks. Never destroyed: sessions in static objects may outlive main.
 Ort::Env& Environment() {
   static auto* environment = [] {
     // The published packages otherwise keep a device id and a log of events in the user's folders, and send them home.
     setenv("ORT_DISABLE_TELEMETRY", "1", /*overwrite=*/0);
-    return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "joinery");
+    return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "joinery", &Log::Write, &TheLog());
   }();
   return *environment;
 }
@@ -55,7 +98,8 @@ absl::Status ToStatus(const Ort::Exception& error, absl::StatusCode code, absl::
 
 class OnnxRuntimeExecutor : public Executor {
  public:
-  explicit OnnxRuntimeExecutor(Ort::Session session) : session_(std::move(session)) {
+  OnnxRuntimeExecutor(Ort::Session session, SessionHooks hooks)
+      : session_(std::move(session)), hooks_(std::move(hooks)) {
     const Ort::AllocatorWithDefaultOptions allocator;
     for (size_t i = 0; i < session_.GetInputCount(); ++i) {
       inputs_.push_back(ToSpec(session_.GetInputNameAllocated(i, allocator).get(), session_.GetInputTypeInfo(i)));
@@ -100,6 +144,9 @@ class OnnxRuntimeExecutor : public Executor {
         visit(i, {type, shape, {data, info.GetElementCount() * ElementSize(type)}});
       }
     } catch (const Ort::Exception& error) {
+      if (hooks_.explain) {
+        if (const auto explained = hooks_.explain(error.what()); explained.has_value()) return *explained;
+      }
       return ToStatus(error, absl::StatusCode::kInternal, "ONNX Runtime: ");
     }
     return absl::OkStatus();
@@ -107,6 +154,7 @@ class OnnxRuntimeExecutor : public Executor {
 
  private:
   Ort::Session session_;
+  SessionHooks hooks_;
   std::vector<TensorSpec> inputs_;
   std::vector<TensorSpec> outputs_;
   std::vector<const char*> input_names_;
@@ -115,20 +163,34 @@ class OnnxRuntimeExecutor : public Executor {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Executor>> LoadOnnxRuntime(const onnx::ModelProto& model,
-                                                          const ExecutorOptions& options) {
+absl::StatusOr<std::unique_ptr<Executor>> LoadSession(const onnx::ModelProto& model, const ExecutorOptions& options,
+                                                      SessionHooks hooks) {
   const std::string bytes = model.SerializeAsString();
+  if (hooks.explain) TheLog().Listen();
   try {
     Ort::SessionOptions session_options;
     session_options.SetIntraOpNumThreads(options.threads);
     session_options.SetInterOpNumThreads(1);
     session_options.SetGraphOptimizationLevel(options.optimize ? ORT_ENABLE_ALL : ORT_DISABLE_ALL);
     if (!options.use_integers) session_options.AddConfigEntry("session.disable_quant_qdq", "1");
-    return std::make_unique<OnnxRuntimeExecutor>(
-        Ort::Session(Environment(), bytes.data(), bytes.size(), session_options));
+    Ort::Env& environment = Environment();
+    if (hooks.prepare) hooks.prepare(session_options);
+    Ort::Session session(environment, bytes.data(), bytes.size(), session_options);
+    if (hooks.explain) TheLog().StopListening();
+    return std::make_unique<OnnxRuntimeExecutor>(std::move(session), std::move(hooks));
   } catch (const Ort::Exception& error) {
+    if (hooks.explain) {
+      const std::string words = absl::StrCat(error.what(), TheLog().StopListening());
+      if (const auto explained = hooks.explain(words); explained.has_value()) return *explained;
+    }
     return ToStatus(error, absl::StatusCode::kInvalidArgument, "ONNX Runtime does not take the model: ");
   }
+}
+
+absl::StatusOr<std::unique_ptr<Executor>> LoadOnnxRuntime(const onnx::ModelProto& model,
+                                                          const ExecutorOptions& options) {
+  if (options.device != nullptr) return options.device->Load(model, options);
+  return LoadSession(model, options, {});
 }
 
 std::string OnnxRuntimeVersion() { return Ort::GetVersionString(); }

@@ -177,7 +177,7 @@ TEST_F(PrecisionSearchTest, ConfiguredFormatsHold) {
 TEST_F(PrecisionSearchTest, GainsAreMeasuredOneAfterTheOther) {
   std::vector<std::vector<Tensor>> samples;
   for (size_t i = 0; i < kSamples; ++i) samples.push_back(*options_.load(i));
-  ASSERT_OK_AND_ASSIGN(AlgorithmGains gains, AlgorithmGains::Create(graph_.model(), samples, 1));
+  ASSERT_OK_AND_ASSIGN(AlgorithmGains gains, AlgorithmGains::Create(graph_.model(), samples, {}));
   const double plain = MeasureSqnr({});
   ASSERT_TRUE(gains.Add("", Network()).ok());
   EXPECT_THAT(gains.gains(), IsEmpty());
