@@ -1,5 +1,6 @@
 // joineryd: the command line, the stores on disk, and signals.
 #include <grpc/support/log.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 
@@ -43,6 +44,9 @@ constexpr int kServiceFault = 6;
 constexpr int kLocalError = 10;
 constexpr absl::Duration kCertificateWarning = absl::Hours(24 * 14);
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
+// An upload passes through any of gRPC's threads, and an arena keeps the most that it ever had: with glibc's eight for
+// each processor the server's peak was half as much again.
+constexpr int kMallocArenas = 2;
 
 struct Arguments {
   std::string data_folder;
@@ -302,6 +306,7 @@ int Main(int argc, char** argv) {
     const bool may_listen = arguments.listen_anywhere || IsEnabled(arguments.tls);
     if (absl::IsInvalidArgument(status) || !may_listen) return Fail(status, kUsageError);
   }
+  mallopt(M_ARENA_MAX, kMallocArenas);
   SetUpLog(arguments);
   const sigset_t stop_signals = BlockStopSignals();
   const absl::Status status = Serve(arguments, stop_signals);

@@ -1,5 +1,6 @@
 """B06, F11, F24, F26, F27: calls that no client of ours would make, and what is left of those that were cut short."""
 
+import os
 import threading
 import time
 
@@ -101,6 +102,12 @@ def resident_bytes(pid):
         return int(file.read().split()[1]) * 4096
 
 
+def peak_bytes(pid):
+    """The most that was resident so far."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM:"))
+
+
 def test_f24_slow_readers_do_not_fill_the_servers_memory(service, api, messages):
     """Twenty downloads that nobody reads: what is in flight is bounded by flow control, not by the blob."""
     content = bytes(LARGE)
@@ -120,6 +127,17 @@ def test_f24_slow_readers_do_not_fill_the_servers_memory(service, api, messages)
         channel.close()
     assert grown < 20 * 8 << 20, f"{grown} bytes more for 20 slow readers of {LARGE} bytes"
     assert api.download(ref) == content
+
+
+@pytest.mark.skipif(bool(os.environ.get("JOINERY_SANITIZER")), reason="a sanitizer keeps memory that was freed")
+def test_memory_does_not_grow_with_an_upload(service, api):
+    """A blob of 256 MiB goes through a server that never has half as much."""
+    content = bytes(256 << 20)
+    api.upload(content[:1 << 20])
+    before = peak_bytes(service.server.pid)
+    api.upload(content)
+    grown = peak_bytes(service.server.pid) - before
+    assert grown < len(content) // 2, f"{grown} bytes more"
 
 
 def test_f11_many_clients_return_at_once_after_a_restart(service, api, messages):
