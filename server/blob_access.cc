@@ -26,18 +26,18 @@ absl::StatusOr<std::unique_ptr<storage::BlobReader>> BlobAccess::Open(const acce
   return blobs_.Open(digest);
 }
 
-absl::Status BlobAccess::Grant(const std::string& project, absl::Span<const v1::BlobRef> blobs) {
+absl::Status BlobAccess::Grant(const storage::Actor& by, absl::Span<const v1::BlobRef> blobs) {
   const absl::ReaderMutexLock lock(&removal_);
   std::vector<storage::OwnedBlob> owned;
   owned.reserve(blobs.size());
   for (const v1::BlobRef& blob : blobs) owned.push_back({.digest = blob.digest(), .size = blob.size()});
-  return owners_.Add(project, owned);
+  return owners_.Add(by, owned);
 }
 
 absl::Status BlobAccess::Publish(storage::BlobWriter& writer, const access::Caller& caller, const v1::BlobRef& blob) {
   // In use from now on, so that Remove leaves it. It takes long to wait for the disk, and others need the mutex.
   RETURN_IF_ERROR(writer.Commit(blob.size()));
-  return caller.may_submit ? Grant(caller.project, {&blob, 1}) : absl::OkStatus();
+  return caller.may_submit ? Grant(access::ActorOf(caller), {&blob, 1}) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<storage::OwnedBlob>> BlobAccess::Remove(absl::Span<const storage::OwnedBlob> blobs,
@@ -52,7 +52,7 @@ absl::StatusOr<std::vector<storage::OwnedBlob>> BlobAccess::Remove(absl::Span<co
     digests.push_back(blob.digest);
   }
   // A crash before this leaves owners of a blob that is missing, which upload it again.
-  if (!digests.empty()) RETURN_IF_ERROR(owners_.Remove(digests));
+  if (!digests.empty()) RETURN_IF_ERROR(owners_.Remove(storage::ServerActor(), digests));
   return removed;
 }
 

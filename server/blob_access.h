@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "joinery/v1/blobs.pb.h"
 #include "server/access/caller.h"
+#include "storage/audit_log.h"
 #include "storage/blob_owners.h"
 #include "storage/blob_store.h"
 
@@ -38,8 +39,8 @@ class BlobAccess {
   // To be read: by its project, and by all who work. Errors: kNotFound there is none for them.
   absl::StatusOr<std::unique_ptr<storage::BlobReader>> Open(const access::Caller& caller, const std::string& digest);
 
-  // Lets the project use these, durably: what its job made.
-  absl::Status Grant(const std::string& project, absl::Span<const v1::BlobRef> blobs);
+  // Lets the project of `by` use these, durably.
+  absl::Status Grant(const storage::Actor& by, absl::Span<const v1::BlobRef> blobs);
 
   // Commits an upload and, if `caller` may submit, gives its project the blob. Errors: those of BlobWriter::Commit.
   absl::Status Publish(storage::BlobWriter& writer, const access::Caller& caller, const v1::BlobRef& blob);

@@ -23,8 +23,7 @@ absl::StatusOr<BlobUpload> BlobUpload::Start(const UploadContext& context, const
   BlobUpload upload(context, caller, header);
   ASSIGN_OR_RETURN(const std::optional<int64_t> size, context.access.UseBy(caller, header.digest()));
   if (size == header.size()) return upload;
-  ASSIGN_OR_RETURN(UploadAdmission::Ticket ticket,
-                   context.admission.Admit(caller.project, header, /*counts=*/caller.may_submit));
+  ASSIGN_OR_RETURN(UploadAdmission::Ticket ticket, context.admission.Admit(caller, header));
   upload.ticket_.emplace(std::move(ticket));
   ASSIGN_OR_RETURN(upload.writer_, context.blobs.StartWrite({.project = caller.project, .digest = header.digest()}));
   return upload;

@@ -90,6 +90,8 @@ absl::StatusOr<storage::Submission> JobQueue::Prepare(const access::Caller& call
   RETURN_IF_ERROR(CheckBlobs(caller.project, spec));
   storage::Submission submission = {
       .spec = spec, .request_id = "", .options = options, .user = caller.user, .project = caller.project};
+  submission.token_id = caller.token_id;
+  submission.peer = caller.peer;
   if (!options.fresh()) {
     ASSIGN_OR_RETURN(submission.answer, FindAnswer(caller, spec));
   }
@@ -130,15 +132,15 @@ absl::StatusOr<storage::JobPage> JobQueue::List(const access::Caller& caller, st
   return jobs_.List(query);
 }
 
-absl::StatusOr<v1::Job> JobQueue::CancelSeen(const v1::Job& seen) {
-  ASSIGN_OR_RETURN(v1::Job job, jobs_.Cancel(seen.id()));
+absl::StatusOr<v1::Job> JobQueue::CancelSeen(const access::Caller& caller, const v1::Job& seen) {
+  ASSIGN_OR_RETURN(v1::Job job, jobs_.Cancel(seen.id(), access::ActorOf(caller)));
   if (job.state() != seen.state()) Announce(job);
   return job;
 }
 
 absl::StatusOr<v1::Job> JobQueue::Cancel(const access::Caller& caller, const std::string& id) {
   ASSIGN_OR_RETURN(const v1::Job before, Get(caller, id));
-  return CancelSeen(before);
+  return CancelSeen(caller, before);
 }
 
 absl::StatusOr<std::vector<v1::Job>> JobQueue::CancelArray(const access::Caller& caller, const std::string& array_id) {
@@ -148,7 +150,7 @@ absl::StatusOr<std::vector<v1::Job>> JobQueue::CancelArray(const access::Caller&
   for (const std::string& id : ids) {
     ASSIGN_OR_RETURN(const v1::Job before, jobs_.Get(id));
     if (!MaySee(caller, before)) return absl::NotFoundError(absl::StrCat("there is no job array ", array_id));
-    ASSIGN_OR_RETURN(v1::Job job, CancelSeen(before));
+    ASSIGN_OR_RETURN(v1::Job job, CancelSeen(caller, before));
     jobs.push_back(std::move(job));
   }
   return jobs;
@@ -197,7 +199,7 @@ absl::StatusOr<std::optional<storage::JobLease>> JobQueue::Claim(const storage::
   Announce(lease->job);
   if (!is_gone()) return lease;
   // Nobody will run it: better to return it now than to wait for the lease to run out.
-  RETURN_IF_ERROR(Finish(lease->token, storage::Released{}, {}, 0));
+  RETURN_IF_ERROR(Finish(lease->token, storage::Released{}, {}, 0, storage::ServerActor()));
   return Gone();
 }
 
@@ -242,7 +244,7 @@ absl::StatusOr<bool> JobQueue::Extend(const std::string& token, absl::Span<const
 }
 
 absl::Status JobQueue::Finish(const std::string& token, const storage::Outcome& outcome,
-                              absl::Span<const v1::JobEvent> events, int64_t first_event) {
+                              absl::Span<const v1::JobEvent> events, int64_t first_event, const storage::Actor& by) {
   if (const auto* result = std::get_if<v1::JobResult>(&outcome)) {
     // Whoever works has just uploaded them; they are the project's once the job has ended.
     if (result->has_artifact()) {
@@ -250,7 +252,7 @@ absl::Status JobQueue::Finish(const std::string& token, const storage::Outcome& 
     }
     RETURN_IF_ERROR(CheckBlob("result.report", result->report(), blobs_.UseAny(result->report().digest())));
   }
-  ASSIGN_OR_RETURN(const v1::Job job, jobs_.Finish(token, outcome, events, first_event));
+  ASSIGN_OR_RETURN(const v1::Job job, jobs_.Finish(token, outcome, events, first_event, by));
   Announce(job);
   return absl::OkStatus();
 }
@@ -273,6 +275,14 @@ absl::Status JobQueue::TendSlowly() {
   if (options_.retain_jobs == absl::ZeroDuration()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const int deleted, jobs_.DeleteFinished(options_.retain_jobs, kDeletedAtATime));
   if (deleted > 0) spdlog::info("deleted_jobs={}", deleted);
+  return absl::OkStatus();
+}
+
+absl::Status JobQueue::SetServerDrain(bool drained, const storage::Actor& by) {
+  RETURN_IF_ERROR(jobs_.SetServerDrain(drained, by));
+  spdlog::info("server drained={} user={}", drained, by.user);
+  // There may be work for all who wait.
+  if (!drained) waiters_.WakeAll();
   return absl::OkStatus();
 }
 

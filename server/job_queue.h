@@ -76,7 +76,7 @@ class JobQueue {
 
   // As JobStore::Finish. Also kFailedPrecondition: a blob of the result is missing or has another size.
   absl::Status Finish(const std::string& token, const storage::Outcome& outcome, absl::Span<const v1::JobEvent> events,
-                      int64_t first_event);
+                      int64_t first_event, const storage::Actor& by);
 
   // Takes away the leases that ran out, ends what took too long, and, about once a second, notes which jobs no worker
   // can take and deletes old ones. To be called several times a second, by one thread at a time.
@@ -84,7 +84,12 @@ class JobQueue {
 
   absl::StatusOr<storage::JobCounts> Counts() { return jobs_.Counts(); }
   absl::StatusOr<std::vector<storage::WorkerRecord>> Workers(absl::Duration period) { return jobs_.Workers(period); }
-  absl::Status SetWorkerDrain(const std::string& name, bool drained) { return jobs_.SetWorkerDrain(name, drained); }
+  absl::Status SetWorkerDrain(const std::string& name, bool drained, const storage::Actor& by) {
+    return jobs_.SetWorkerDrain(name, drained, by);
+  }
+  absl::Status SetServerDrain(bool drained, const storage::Actor& by);
+  absl::StatusOr<bool> IsServerDrained() { return jobs_.IsServerDrained(); }
+  absl::StatusOr<std::vector<storage::JobInLine>> InLine(int limit) { return jobs_.InLine(limit); }
 
   // Ends all waits with kUnavailable, and gives no more leases.
   void Stop();
@@ -94,7 +99,7 @@ class JobQueue {
   absl::StatusOr<storage::Submission> Prepare(const access::Caller& caller, const v1::JobSpec& spec,
                                               const v1::JobOptions& options);
   absl::StatusOr<std::optional<v1::Job>> FindAnswer(const access::Caller& caller, const v1::JobSpec& spec);
-  absl::StatusOr<v1::Job> CancelSeen(const v1::Job& seen);
+  absl::StatusOr<v1::Job> CancelSeen(const access::Caller& caller, const v1::Job& seen);
   absl::StatusOr<std::optional<storage::JobLease>> Claim(const storage::WorkerInfo& worker, const IsGone& is_gone);
   // Whether there may be a job for `waiter` now, after waiting for one; false at the deadline.
   absl::StatusOr<bool> WaitForJob(JobWaiters::Waiter& waiter, std::chrono::steady_clock::time_point deadline,

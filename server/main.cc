@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,6 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "server/access/administration.h"
-#include "server/access/audit_log.h"
 #include "server/access/tls.h"
 #include "server/access/token_authenticator.h"
 #include "server/data_folder.h"
@@ -30,6 +30,7 @@
 #include "server/token_command.h"
 #include "storage/local/blob_store.h"
 #include "storage/sqlite/access_store.h"
+#include "storage/sqlite/audit_log.h"
 #include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/error_log.h"
 #include "storage/sqlite/job_store.h"
@@ -57,6 +58,7 @@ struct Arguments {
   double lease_term_seconds = 15;
   double max_attempt_minutes = 60;
   double retain_jobs_days = 0;
+  double retain_audit_days = 400;
   storage::QueueLimits queue;
   UploadLimits uploads;
   double keep_unused_hours = 24;
@@ -95,13 +97,17 @@ void Declare(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(0.001, 525600.0))
       ->capture_default_str();
   app.add_option("--max-queued-per-user", arguments.queue.max_queued_per_user,
-                 "Most jobs that a user may have waiting (default: no limit)")
+                 "Most jobs that a user may have waiting, unless a quota says otherwise (default: no limit)")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--max-running-per-user", arguments.queue.max_running_per_user,
-                 "Most jobs that a user may have running at once (default: no limit)")
+                 "Most jobs that a user may have running, unless a quota says otherwise (default: no limit)")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--retain-jobs", arguments.retain_jobs_days,
                  "Days after which finished jobs are deleted, with their history; 0: never")
+      ->check(CLI::Range(0.0, 36500.0))
+      ->capture_default_str();
+  app.add_option("--retain-audit", arguments.retain_audit_days,
+                 "Days after which entries of the audit log are deleted; 0: never")
       ->check(CLI::Range(0.0, 36500.0))
       ->capture_default_str();
   app.add_option("--max-blob-size", arguments.uploads.max_blob_bytes,
@@ -180,9 +186,10 @@ absl::StatusOr<std::vector<storage::OwnedBlob>> ListBlobs(storage::BlobStore& bl
 }
 
 absl::StatusOr<std::unique_ptr<storage::SqliteBlobOwners>> OpenBlobOwners(const std::string& path,
+                                                                          const base::Clock& clock,
                                                                           std::shared_ptr<storage::Writer> writer,
                                                                           storage::BlobStore& blobs) {
-  ASSIGN_OR_RETURN(auto owners, storage::SqliteBlobOwners::Open(path, std::move(writer)));
+  ASSIGN_OR_RETURN(auto owners, storage::SqliteBlobOwners::Open(path, clock, std::move(writer)));
   // Blobs that are older than projects go to the project of whoever needs no token.
   RETURN_IF_ERROR(owners->AdoptOnce(access::LocalCaller().project, [&blobs] { return ListBlobs(blobs); }));
   return owners;
@@ -192,6 +199,19 @@ storage::QueueLimits QueueLimitsOf(const Arguments& arguments) {
   storage::QueueLimits limits = arguments.queue;
   limits.max_attempt_duration = absl::Minutes(arguments.max_attempt_minutes);
   return limits;
+}
+
+AdminServiceOptions AdminOptionsOf(const Arguments& arguments, access::Administration& administration,
+                                   storage::AuditLog& audit_log) {
+  AdminServiceOptions options = {.administration = &administration, .audit_log = &audit_log};
+  if (arguments.queue.max_queued_per_user > 0) options.user_defaults.queued_jobs = arguments.queue.max_queued_per_user;
+  if (arguments.queue.max_running_per_user > 0) {
+    options.user_defaults.running_jobs = arguments.queue.max_running_per_user;
+  }
+  if (arguments.uploads.max_project_bytes < std::numeric_limits<int64_t>::max()) {
+    options.project_defaults.blob_bytes = arguments.uploads.max_project_bytes;
+  }
+  return options;
 }
 
 // Whether what was said of access allows the address.
@@ -229,16 +249,16 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
                                                       .vfs = "",
                                                       .limits = QueueLimitsOf(arguments)};
   ASSIGN_OR_RETURN(const auto jobs, storage::SqliteJobStore::Open(job_options, clock, storage::SystemRandomBytes));
-  ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, jobs->writer(), *blobs));
+  ASSIGN_OR_RETURN(const auto owners, OpenBlobOwners(job_options.path, clock, jobs->writer(), *blobs));
   ASSIGN_OR_RETURN(const auto tokens, storage::SqliteAccessStore::Open({.path = job_options.path, .vfs = ""}));
   RETURN_IF_ERROR(CheckAccess(arguments, *tokens, clock));
-  ASSIGN_OR_RETURN(const auto audit, access::FileAuditLog::Open(arguments.data_folder + "/audit.log", clock));
-  access::Administration administration(*tokens, *audit, clock, storage::SystemRandomBytes);
+  ASSIGN_OR_RETURN(const auto audit_log, storage::SqliteAuditLog::Open(job_options.path, jobs->writer()));
+  access::Administration administration(*tokens, clock, storage::SystemRandomBytes);
   const ServerOptions options = {
       .listen = arguments.listen,
       .tls = arguments.tls,
       .connections = arguments.connections,
-      .administration = &administration,
+      .admin = AdminOptionsOf(arguments, administration, *audit_log),
       .jobs = {.lease_term = lease_term, .retain_jobs = absl::Hours(24 * arguments.retain_jobs_days)},
       .uploads = arguments.uploads,
       .monitoring = {.listen = arguments.metrics_listen, .tracer = tracer.get(), .readiness = {}}};
@@ -248,6 +268,8 @@ absl::Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   HousekeepingOptions housekeeping;
   housekeeping.folder = arguments.data_folder;
   housekeeping.keep_unused = absl::Hours(arguments.keep_unused_hours);
+  housekeeping.audit_log = audit_log.get();
+  if (arguments.retain_audit_days > 0) housekeeping.keep_audit = absl::Hours(24 * arguments.retain_audit_days);
   const Housekeeper housekeeper(housekeeping, *blobs, server->blob_access(), clock);
 
   ScrubOptions scrub;

@@ -60,6 +60,10 @@ JobQueueOptions Observed(JobQueueOptions options, Observer& observer) {
   return options;
 }
 
+storage::AccessStore* AccountsOf(const ServerOptions& options) {
+  return options.admin.administration == nullptr ? nullptr : &options.admin.administration->store();
+}
+
 }  // namespace
 
 Server::Server(const ServerOptions& options, access::Authenticator& authenticator, storage::JobStore& jobs,
@@ -67,7 +71,7 @@ Server::Server(const ServerOptions& options, access::Authenticator& authenticato
     : authenticator_(authenticator),
       monitoring_(options.monitoring, clock),
       blob_access_(blobs, owners),
-      upload_admission_(blobs, owners, options.uploads),
+      upload_admission_(blobs, owners, options.uploads, AccountsOf(options)),
       queue_(jobs, blob_access_, Observed(options.jobs, monitoring_)),
       blob_service_(authenticator, blobs, blob_access_, upload_admission_, monitoring_),
       job_service_(authenticator, queue_),
@@ -103,8 +107,8 @@ absl::Status Server::Listen(const ServerOptions& options) {
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(monitoring_.MakeInterceptor());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
-  if (options.administration != nullptr) {
-    admin_service_ = std::make_unique<AdminService>(authenticator_, *options.administration);
+  if (options.admin.administration != nullptr) {
+    admin_service_ = std::make_unique<AdminService>(authenticator_, queue_, options.admin);
     builder.RegisterService(admin_service_.get());
   }
   grpc_server_ = builder.BuildAndStart();

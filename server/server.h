@@ -14,7 +14,6 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
-#include "server/access/administration.h"
 #include "server/access/authenticator.h"
 #include "server/access/connection_gate.h"
 #include "server/access/tls.h"
@@ -39,8 +38,8 @@ struct ServerOptions {
   // Checked by access::CheckTlsFiles.
   access::TlsOptions tls = {};
   access::ConnectionLimits connections = {};
-  // Must outlive the server; null: there is no AdminService.
-  access::Administration* administration = nullptr;
+  // Without an administration there is no AdminService.
+  AdminServiceOptions admin = {};
   JobQueueOptions jobs = {};
   UploadLimits uploads = {};
   MonitoringOptions monitoring = {};

@@ -28,6 +28,8 @@ absl::Status ServerService::Describe(v1::ServerInfo& info) {
   info.set_running_jobs(counts.running);
   ASSIGN_OR_RETURN(const std::vector<storage::WorkerRecord> workers, queue_.Workers(kLive));
   info.set_live_workers(static_cast<int64_t>(workers.size()));
+  ASSIGN_OR_RETURN(const bool drained, queue_.IsServerDrained());
+  info.set_drained(drained);
   return absl::OkStatus();
 }
 

@@ -7,7 +7,6 @@
 #include "base/lifetime.h"
 #include "base/status.h"
 #include "server/access/administration.h"
-#include "server/access/audit_log.h"
 #include "storage/random_source.h"
 #include "storage/sqlite/access_store.h"
 
@@ -47,12 +46,11 @@ absl::Status TokenCommand::Create(const std::string& data_folder, std::ostream& 
   const base::RealClock clock;
   ASSIGN_OR_RETURN(const auto store,
                    storage::SqliteAccessStore::Open({.path = data_folder + "/joinery.db", .vfs = ""}));
-  ASSIGN_OR_RETURN(const auto audit, access::FileAuditLog::Open(data_folder + "/audit.log", clock));
   ASSIGN_OR_RETURN(const absl::Duration lifetime, base::ParseLifetime(expires_));
-  access::Administration administration(*store, *audit, clock, storage::SystemRandomBytes);
+  access::Administration administration(*store, clock, storage::SystemRandomBytes);
   ASSIGN_OR_RETURN(const access::NewToken token,
                    administration.CreateToken(
-                       access::ConsoleActor(),
+                       storage::ConsoleActor(),
                        {.user = user_, .project = project_, .scopes = scopes_, .lifetime = lifetime, .note = note_}));
   out << token.text << '\n';
   return absl::OkStatus();

@@ -10,6 +10,7 @@ namespace {
 
 // Each is a file on the server, however small.
 constexpr int64_t kMaxUnfinishedUploads = 1000;
+constexpr char kAskForMore[] = "an administrator may change that: joinery admin quota set";
 
 }  // namespace
 
@@ -49,6 +50,29 @@ absl::Status UploadAdmission::CheckDisk(int64_t wanted) {
                                                    ", and running uploads will need ", outstanding));
 }
 
+int64_t UploadAdmission::RunningOf(const std::string& user) {
+  const absl::MutexLock lock(&mutex_);
+  int64_t bytes = 0;
+  for (const auto& [key, expected] : expected_) {
+    if (expected.user == user) bytes += expected.size;
+  }
+  return bytes;
+}
+
+absl::Status UploadAdmission::CheckUser(const std::string& user, int64_t wanted) {
+  if (accounts_ == nullptr) return absl::OkStatus();
+  const storage::LimitSubject subject = {storage::LimitKind::kUser, user};
+  ASSIGN_OR_RETURN(const storage::Limits limits, accounts_->LimitsOf(subject));
+  if (!limits.blob_bytes.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const storage::Use use, accounts_->UseOf(subject));
+  const int64_t running = RunningOf(user);
+  const int64_t used = use.blob_bytes + running;
+  if (used <= *limits.blob_bytes && wanted <= *limits.blob_bytes - used) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("no room for ", wanted, " bytes: user ", user, " may have ",
+                                                   *limits.blob_bytes, " bytes and has ", use.blob_bytes,
+                                                   " in blobs and ", running, " in running uploads; ", kAskForMore));
+}
+
 absl::Status UploadAdmission::CheckProject(const std::string& project, int64_t arrived, int64_t wanted) {
   ASSIGN_OR_RETURN(const storage::BlobStatistics unfinished, blobs_.UploadsOf(project));
   if (arrived == 0 && unfinished.count >= kMaxUnfinishedUploads) {
@@ -56,21 +80,25 @@ absl::Status UploadAdmission::CheckProject(const std::string& project, int64_t a
                                                      " unfinished uploads, the most that are kept; finish some, or "
                                                      "wait until they are thrown away after a day"));
   }
+  int64_t limit = limits_.max_project_bytes;
+  if (accounts_ != nullptr) {
+    ASSIGN_OR_RETURN(const storage::Limits limits, accounts_->LimitsOf(project));
+    limit = limits.blob_bytes.value_or(limit);
+  }
   ASSIGN_OR_RETURN(const storage::ProjectUsage usage, owners_.UsageOf(project));
   const int64_t used = usage.bytes + unfinished.bytes + Outstanding(project);
-  if (used <= limits_.max_project_bytes && wanted <= limits_.max_project_bytes - used) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "no room for ", wanted, " bytes: project ", project, " may have ", limits_.max_project_bytes, " bytes (joineryd ",
-      "--max-project-bytes) and has ", usage.bytes, " in blobs and ", used - usage.bytes, " in unfinished uploads"));
+  if (used <= limit && wanted <= limit - used) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("no room for ", wanted, " bytes: project ", project, " may have ",
+                                                   limit, " bytes and has ", usage.bytes, " in blobs and ",
+                                                   used - usage.bytes, " in unfinished uploads; ", kAskForMore));
 }
 
-absl::StatusOr<UploadAdmission::Ticket> UploadAdmission::Admit(const std::string& project, const v1::BlobRef& blob,
-                                                               bool counts) {
+absl::StatusOr<UploadAdmission::Ticket> UploadAdmission::Admit(const access::Caller& caller, const v1::BlobRef& blob) {
   if (blob.size() > limits_.max_blob_bytes) {
     return absl::ResourceExhaustedError(absl::StrCat("the blob has ", blob.size(), " bytes, this server takes at most ",
                                                      limits_.max_blob_bytes, " (joineryd --max-blob-size)"));
   }
-  const Key key = {project, blob.digest()};
+  const Key key = {caller.project, blob.digest()};
   const absl::MutexLock admitting(&admitting_);
   {
     const absl::MutexLock lock(&mutex_);
@@ -80,15 +108,19 @@ absl::StatusOr<UploadAdmission::Ticket> UploadAdmission::Admit(const std::string
       return Ticket(*this, key);
     }
   }
-  ASSIGN_OR_RETURN(const int64_t arrived, blobs_.UploadedBytes({.project = project, .digest = blob.digest()}));
+  ASSIGN_OR_RETURN(const int64_t arrived, blobs_.UploadedBytes({.project = caller.project, .digest = blob.digest()}));
   const int64_t wanted = std::max<int64_t>(blob.size() - arrived, 0);
-  if (counts) RETURN_IF_ERROR(CheckProject(project, arrived, wanted));
+  if (caller.may_submit) {
+    RETURN_IF_ERROR(CheckUser(caller.user, blob.size()));
+    RETURN_IF_ERROR(CheckProject(caller.project, arrived, wanted));
+  }
   RETURN_IF_ERROR(CheckDisk(wanted));
   const absl::MutexLock lock(&mutex_);
   Expected& expected = expected_[key];
   ++expected.tickets;
   expected.size = std::max(expected.size, blob.size());
   expected.arrived = std::max(expected.arrived, arrived);
+  if (caller.may_submit) expected.user = caller.user;
   return Ticket(*this, key);
 }
 

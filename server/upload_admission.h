@@ -1,4 +1,4 @@
-// Whether there is room for one more upload: on the disk, and in what a project may have.
+// Whether there is room for one more upload: on the disk, and in what a user and a project may have.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "joinery/v1/blobs.pb.h"
+#include "server/access/caller.h"
+#include "storage/access_store.h"
 #include "storage/blob_owners.h"
 #include "storage/blob_store.h"
 
@@ -19,7 +21,7 @@ namespace joinery::server {
 
 struct UploadLimits {
   int64_t max_blob_bytes = int64_t{16} << 30;
-  // Of a project's blobs and unfinished uploads together.
+  // Of a project's blobs and unfinished uploads together, where it has no stored limit.
   int64_t max_project_bytes = std::numeric_limits<int64_t>::max();
   // What uploads leave free on the disk, so that the job queue can still be written.
   int64_t keep_free_bytes = int64_t{64} << 20;
@@ -32,9 +34,10 @@ class UploadAdmission {
   using Key = std::pair<std::string, std::string>;
 
  public:
-  // The stores must outlive this object.
-  UploadAdmission(storage::BlobStore& blobs, storage::BlobOwners& owners, const UploadLimits& limits)
-      : blobs_(blobs), owners_(owners), limits_(limits) {}
+  // The stores must outlive this object. `accounts` has the stored limits; null: there are none.
+  UploadAdmission(storage::BlobStore& blobs, storage::BlobOwners& owners, const UploadLimits& limits,
+                  storage::AccessStore* accounts)
+      : blobs_(blobs), owners_(owners), limits_(limits), accounts_(accounts) {}
 
   // Room for one upload as long as it lives; must not outlive its admission.
   class Ticket {
@@ -57,9 +60,9 @@ class UploadAdmission {
     Key key_;
   };
 
-  // `counts`: the blob will be the project's, not only come by it. Errors: kResourceExhausted the blob is too large,
-  // the project has too much, or the disk is too full; the message has the limit and what is used of it.
-  absl::StatusOr<Ticket> Admit(const std::string& project, const v1::BlobRef& blob, bool counts);
+  // What only workers send is nobody's yet and does not count. Errors: kResourceExhausted the blob is too large, the
+  // user or project has too much, or the disk is too full; the message has the limit and what is used of it.
+  absl::StatusOr<Ticket> Admit(const access::Caller& caller, const v1::BlobRef& blob);
 
   const UploadLimits& limits() const { return limits_; }
 
@@ -69,16 +72,22 @@ class UploadAdmission {
     int tickets = 0;
     int64_t size = 0;
     int64_t arrived = 0;
+    // Who began it; empty if it does not count.
+    std::string user;
   };
 
+  absl::Status CheckUser(const std::string& user, int64_t wanted);
   absl::Status CheckProject(const std::string& project, int64_t arrived, int64_t wanted);
   absl::Status CheckDisk(int64_t wanted);
   // What running uploads still need, of one project or, if it is empty, of all.
   int64_t Outstanding(const std::string& project);
+  // The sizes of the uploads that a user runs.
+  int64_t RunningOf(const std::string& user);
 
   storage::BlobStore& blobs_;
   storage::BlobOwners& owners_;
   const UploadLimits limits_;
+  storage::AccessStore* const accounts_;
   // One is admitted at a time, so that two do not both get the last room.
   absl::Mutex admitting_;
   absl::Mutex mutex_ ABSL_ACQUIRED_AFTER(admitting_);

@@ -59,12 +59,13 @@ absl::StatusOr<storage::Outcome> ParseOutcome(const v1::FinishJobRequest& reques
   return absl::InvalidArgumentError("outcome is missing");
 }
 
-absl::Status Finish(JobQueue& queue, const v1::FinishJobRequest& request) {
+absl::Status Finish(JobQueue& queue, const access::Caller& caller, const v1::FinishJobRequest& request) {
   RETURN_IF_ERROR(ValidateId("token", request.token()));
   RETURN_IF_ERROR(ValidateEvents(request.events()));
   RETURN_IF_ERROR(ValidateFirstEvent(request.first_event()));
   ASSIGN_OR_RETURN(const storage::Outcome outcome, ParseOutcome(request));
-  return queue.Finish(request.token(), outcome, ToVector(request.events()), request.first_event());
+  return queue.Finish(request.token(), outcome, ToVector(request.events()), request.first_event(),
+                      access::ActorOf(caller));
 }
 
 void SetWorker(const storage::WorkerRecord& record, v1::Worker& worker) {
@@ -103,8 +104,8 @@ grpc::Status WorkerService::Heartbeat(grpc::ServerContext* context, const v1::He
 grpc::Status WorkerService::FinishJob(grpc::ServerContext* context, const v1::FinishJobRequest* request,
                                       v1::FinishJobResponse* /*response*/) {
   return Handle("FinishJob", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kWork).status());
-    return Finish(queue_, *request);
+    ASSIGN_OR_RETURN(const access::Caller caller, authenticator_.Authenticate(*context, access::Scope::kWork));
+    return Finish(queue_, caller, *request);
   });
 }
 
@@ -121,9 +122,9 @@ grpc::Status WorkerService::ListWorkers(grpc::ServerContext* context, const v1::
 grpc::Status WorkerService::SetWorkerDrain(grpc::ServerContext* context, const v1::SetWorkerDrainRequest* request,
                                            v1::Worker* response) {
   return Handle("SetWorkerDrain", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kAdmin).status());
+    ASSIGN_OR_RETURN(const access::Caller caller, authenticator_.Authenticate(*context, access::Scope::kAdmin));
     RETURN_IF_ERROR(ValidateId("name", request->name()));
-    RETURN_IF_ERROR(queue_.SetWorkerDrain(request->name(), request->drained()));
+    RETURN_IF_ERROR(queue_.SetWorkerDrain(request->name(), request->drained(), access::ActorOf(caller)));
     response->set_name(request->name());
     ASSIGN_OR_RETURN(const std::vector<storage::WorkerRecord> workers, queue_.Workers(kWorkersShown));
     for (const storage::WorkerRecord& record : workers) {

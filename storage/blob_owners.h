@@ -1,4 +1,4 @@
-// Which projects may see which blobs, and how much each has.
+// Which projects may see which blobs, who brought them, and how much each has.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/audit_log.h"
 
 namespace joinery::storage {
 
@@ -24,18 +25,19 @@ struct ProjectUsage {
   int64_t bytes = 0;
 };
 
-// Thread-safe. What Add and Remove have answered survives a power loss. Errors: as those of JobStore.
+// Thread-safe. What Add and Remove have answered survives a power loss, and is in the audit log. Errors: as those of
+// JobStore.
 class BlobOwners {
  public:
   virtual ~BlobOwners() = default;
 
   virtual absl::StatusOr<bool> Has(const std::string& project, const std::string& digest) = 0;
 
-  // All of them, or none after an error. What the project has already stays.
-  virtual absl::Status Add(const std::string& project, absl::Span<const OwnedBlob> blobs) = 0;
+  // Gives them to the project of `by`: all of them, or none after an error. What the project has already stays.
+  virtual absl::Status Add(const Actor& by, absl::Span<const OwnedBlob> blobs) = 0;
 
   // From all projects.
-  virtual absl::Status Remove(absl::Span<const std::string> digests) = 0;
+  virtual absl::Status Remove(const Actor& by, absl::Span<const std::string> digests) = 0;
 
   virtual absl::StatusOr<ProjectUsage> UsageOf(const std::string& project) = 0;
 

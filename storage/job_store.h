@@ -16,13 +16,14 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "joinery/v1/jobs.pb.h"
+#include "storage/audit_log.h"
 
 namespace joinery::storage {
 
 // So many attempts may fail by a fault of the infrastructure, such as a lost worker, before the job is FAILED.
 inline constexpr int kMaxAttempts = 3;
 
-// What users and jobs may have at most. 0: as much as they like.
+// What users and jobs may have at most, where AccessStore::SetLimits said nothing. 0: as much as they like.
 struct QueueLimits {
   int64_t max_queued_per_user = 0;
   int64_t max_running_per_user = 0;
@@ -38,6 +39,9 @@ struct Submission {
   std::string project = "default";
   // A finished job whose result this one has at once, instead of being run.
   std::optional<v1::Job> answer = std::nullopt;
+  // For the audit log, besides user and project.
+  std::string token_id = "";
+  std::string peer = "";
 };
 
 struct EnqueuedJob {
@@ -114,6 +118,17 @@ struct WorkerRecord {
   bool drained = false;
 };
 
+// A queued job, for people.
+struct JobInLine {
+  std::string id;
+  std::string user;
+  std::string project;
+  absl::Time created_at;
+  int priority = 0;
+  // Why it is not running.
+  std::string reason;
+};
+
 // A blob that a job was given or made.
 struct BlobUse {
   std::string digest;
@@ -124,14 +139,14 @@ struct BlobUse {
 // survives a power loss; leases, renewals and events survive a crash of the process (a lease that a power loss undid is
 // lost: its job is queued, and the worker is told so). Any call may fail with kUnavailable (try again),
 // kResourceExhausted (no room on disk) or kDataLoss (damaged storage); what failed so may have happened all the same, as
-// when an answer is lost.
+// when an answer is lost. What was asked for by somebody, and jobs that fail or are deleted, are in the audit log.
 class JobStore {
  public:
   virtual ~JobStore() = default;
 
   // Queues a job. The same request of the same project again answers with the first job, as it is now.
-  // Errors: kAlreadyExists the request_id was used with another spec or other options · kResourceExhausted the user has
-  // as many jobs queued as the limit allows.
+  // Errors: kAlreadyExists the request_id was used with another spec or other options · kResourceExhausted the user
+  // or project has as many jobs queued as the limit allows.
   virtual absl::StatusOr<EnqueuedJob> Enqueue(const Submission& submission) = 0;
 
   // Queues all of them, or none. They must be of one user and project; `request_id` is that of the whole, their own do
@@ -163,11 +178,17 @@ class JobStore {
   // infrastructure the job is queued again and rests, unless it was the last of kMaxAttempts. Errors: kAborted the
   // lease was lost, or ended with another outcome · kFailedPrecondition Cancelled, but nobody asked for it.
   virtual absl::StatusOr<v1::Job> Finish(const std::string& token, const Outcome& outcome,
-                                         absl::Span<const v1::JobEvent> events, int64_t first_event) = 0;
+                                         absl::Span<const v1::JobEvent> events, int64_t first_event,
+                                         const Actor& by) = 0;
+  absl::StatusOr<v1::Job> Finish(const std::string& token, const Outcome& outcome,
+                                 absl::Span<const v1::JobEvent> events, int64_t first_event) {
+    return Finish(token, outcome, events, first_event, ServerActor());
+  }
 
   // A queued job is CANCELLED at once, for a running one it is noted, a final one stays as it is. Answers with the job
   // as it is then. Errors: kNotFound.
-  virtual absl::StatusOr<v1::Job> Cancel(const std::string& id) = 0;
+  virtual absl::StatusOr<v1::Job> Cancel(const std::string& id, const Actor& by) = 0;
+  absl::StatusOr<v1::Job> Cancel(const std::string& id) { return Cancel(id, ServerActor()); }
 
   // The ids of the array's jobs, in order. Errors: kNotFound there is no such array.
   virtual absl::StatusOr<std::vector<std::string>> ArrayJobs(const std::string& array_id) = 0;
@@ -201,7 +222,17 @@ class JobStore {
   virtual absl::StatusOr<std::vector<WorkerRecord>> Workers(absl::Duration period) = 0;
 
   // A worker that is drained is given no more jobs. Errors: kNotFound no worker of this name was ever seen.
-  virtual absl::Status SetWorkerDrain(const std::string& name, bool drained) = 0;
+  virtual absl::Status SetWorkerDrain(const std::string& name, bool drained, const Actor& by) = 0;
+  absl::Status SetWorkerDrain(const std::string& name, bool drained) {
+    return SetWorkerDrain(name, drained, ServerActor());
+  }
+
+  // While the server is drained nobody is given a job; it stays so when the store is opened again.
+  virtual absl::Status SetServerDrain(bool drained, const Actor& by) = 0;
+  virtual absl::StatusOr<bool> IsServerDrained() = 0;
+
+  // Up to `limit` queued jobs, in about the order of their turns.
+  virtual absl::StatusOr<std::vector<JobInLine>> InLine(int limit) = 0;
 };
 
 }  // namespace joinery::storage

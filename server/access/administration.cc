@@ -32,16 +32,6 @@ std::string DescribeLimits(const storage::Limits& limits) {
                       DescribeLimit("running_jobs", limits.running_jobs));
 }
 
-AuditEntry EntryOf(const Actor& actor, const std::string& action, const std::string& subject,
-                   const std::string& details) {
-  return {.user = actor.user,
-          .project = actor.project,
-          .peer = actor.peer,
-          .action = action,
-          .subject = subject,
-          .details = details};
-}
-
 absl::Status CheckLimit(absl::string_view name, const std::optional<int64_t>& limit) {
   if (!limit.has_value() || *limit >= 0) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, " is negative"));
@@ -49,24 +39,15 @@ absl::Status CheckLimit(absl::string_view name, const std::optional<int64_t>& li
 
 }  // namespace
 
-Actor ConsoleActor() { return {.user = "console", .project = "", .peer = "console"}; }
-
-template <typename Change>
-absl::Status Administration::Make(const AuditEntry& entry, const Change& change) {
-  RETURN_IF_ERROR(base::Annotate(audit_.Record(entry, AuditDurability::kSynced), "nothing was changed"));
-  const absl::Status status = change();
-  if (status.ok()) return status;
-  AuditEntry failed = entry;
-  failed.details = absl::StrCat("failed: ", status.message());
-  // The change's own error is what the caller must hear.
-  audit_.Record(failed, AuditDurability::kSynced).IgnoreError();
-  return status;
+storage::AuditEntry Administration::EntryOf(const storage::Actor& actor, const std::string& action,
+                                            const std::string& subject, const std::string& details) const {
+  return {.time = clock_.Now(), .by = actor, .action = action, .subject = subject, .details = details};
 }
 
-absl::StatusOr<NewToken> Administration::CreateToken(const Actor& actor, const TokenRequest& request) {
+absl::StatusOr<NewToken> Administration::CreateToken(const storage::Actor& actor, const TokenRequest& request) {
   ASSIGN_OR_RETURN(NewToken token, MakeToken(request, actor.user, clock_.Now(), random_));
-  RETURN_IF_ERROR(Make(EntryOf(actor, "token.create", token.record.id, DescribeToken(token.record)),
-                       [&] { return store_.AddToken(token.record, token.digest); }));
+  RETURN_IF_ERROR(store_.AddToken(token.record, token.digest,
+                                  EntryOf(actor, "token.create", token.record.id, DescribeToken(token.record))));
   return token;
 }
 
@@ -83,27 +64,21 @@ absl::StatusOr<std::string> Administration::WholeId(const std::string& id) {
       absl::StrCat("several tokens begin with ", id, ": ", absl::StrJoin(matches, ", "), "; give more of the id"));
 }
 
-absl::StatusOr<storage::TokenRecord> Administration::RevokeToken(const Actor& actor, const std::string& id) {
+absl::StatusOr<storage::TokenRecord> Administration::RevokeToken(const storage::Actor& actor, const std::string& id) {
   // Whoever has the token and not its id may give that, and it must not be in a message or log then.
   if (LooksLikeToken(id)) return absl::InvalidArgumentError("that is a token, not its id; joinery admin token list");
   ASSIGN_OR_RETURN(const std::string whole_id, WholeId(id));
-  storage::TokenRecord token;
-  RETURN_IF_ERROR(Make(EntryOf(actor, "token.revoke", whole_id, ""), [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(token, store_.RevokeToken(whole_id, clock_.Now()));
-    return absl::OkStatus();
-  }));
-  return token;
+  return store_.RevokeToken(whole_id, clock_.Now(), EntryOf(actor, "token.revoke", whole_id, ""));
 }
 
-absl::Status Administration::SetLimits(const Actor& actor, const storage::LimitSubject& subject,
+absl::Status Administration::SetLimits(const storage::Actor& actor, const storage::LimitSubject& subject,
                                        const storage::Limits& limits) {
   if (subject.name != kEverybody) RETURN_IF_ERROR(ValidateAccountName("name", subject.name));
   RETURN_IF_ERROR(CheckLimit("blob_bytes", limits.blob_bytes));
   RETURN_IF_ERROR(CheckLimit("queued_jobs", limits.queued_jobs));
   RETURN_IF_ERROR(CheckLimit("running_jobs", limits.running_jobs));
-  const char* kind = subject.kind == storage::LimitKind::kUser ? "user" : "project";
-  return Make(EntryOf(actor, "limits.set", absl::StrCat(kind, " ", subject.name), DescribeLimits(limits)),
-              [&] { return store_.SetLimits(subject, limits); });
+  const std::string whose = absl::StrCat(storage::NameOf(subject.kind), " ", subject.name);
+  return store_.SetLimits(subject, limits, EntryOf(actor, "limits.set", whose, DescribeLimits(limits)));
 }
 
 }  // namespace joinery::server::access

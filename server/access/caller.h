@@ -1,7 +1,11 @@
 // Who makes a call, and what they may do.
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include "absl/time/time.h"
+#include "storage/audit_log.h"
 
 namespace joinery::server::access {
 
@@ -33,7 +37,17 @@ struct Caller {
   bool may_submit = false;
   bool may_work = false;
   bool may_admin = false;
+  // Empty if none was needed.
+  std::string token_id = "";
+  // When the token ends; nullopt: never.
+  std::optional<absl::Time> expires_at = std::nullopt;
+  // Where the call came from, as gRPC writes it.
+  std::string peer = "";
 };
+
+inline storage::Actor ActorOf(const Caller& caller) {
+  return {.user = caller.user, .project = caller.project, .token_id = caller.token_id, .peer = caller.peer};
+}
 
 // Whoever calls a server that knows no tokens.
 inline Caller LocalCaller() {

@@ -87,7 +87,11 @@ absl::StatusOr<Caller> TokenAuthenticator::Authenticate(const Credentials& crede
     return absl::ResourceExhaustedError(absl::StrCat("too many calls from ", host, "; wait a moment"));
   }
   ASSIGN_OR_RETURN(const bool needs_token, NeedsToken());
-  if (!needs_token) return LocalCaller();
+  if (!needs_token) {
+    Caller caller = LocalCaller();
+    caller.peer = credentials.peer;
+    return caller;
+  }
   const absl::StatusOr<storage::TokenRecord> token = Check(credentials);
   if (absl::IsUnauthenticated(token.status())) failures_.Take(host);
   RETURN_IF_ERROR(token.status());
@@ -100,7 +104,10 @@ absl::StatusOr<Caller> TokenAuthenticator::Authenticate(const Credentials& crede
                 .project = token->project,
                 .may_submit = token->may_submit,
                 .may_work = token->may_work,
-                .may_admin = token->may_admin};
+                .may_admin = token->may_admin,
+                .token_id = token->id,
+                .expires_at = token->expires_at,
+                .peer = credentials.peer};
 }
 
 absl::StatusOr<bool> TokenAuthenticator::NeedsToken() {

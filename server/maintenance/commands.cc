@@ -93,7 +93,7 @@ absl::StatusOr<int> RunGc(const MaintenanceArguments& arguments, std::ostream& o
   ASSIGN_OR_RETURN(const base::UniqueFd lock, ClaimDataFolder(folder));
   const base::RealClock clock;
   storage::RealFileSystem file_system;
-  ASSIGN_OR_RETURN(const auto owners, storage::SqliteBlobOwners::Open(folder + "/joinery.db"));
+  ASSIGN_OR_RETURN(const auto owners, storage::SqliteBlobOwners::Open(folder + "/joinery.db", clock));
   ASSIGN_OR_RETURN(const auto blobs, storage::LocalBlobStore::Open(folder, file_system, clock));
   BlobAccess access(*blobs, *owners);
   HousekeepingOptions options;
@@ -112,7 +112,8 @@ absl::StatusOr<int> RunGc(const MaintenanceArguments& arguments, std::ostream& o
 
 absl::StatusOr<int> RunUsage(const MaintenanceArguments& arguments, std::ostream& out) {
   RETURN_IF_ERROR(OpenDatabase(arguments.folder).status());
-  ASSIGN_OR_RETURN(const auto owners, storage::SqliteBlobOwners::Open(arguments.folder + "/joinery.db"));
+  const base::RealClock clock;
+  ASSIGN_OR_RETURN(const auto owners, storage::SqliteBlobOwners::Open(arguments.folder + "/joinery.db", clock));
   ASSIGN_OR_RETURN(const std::vector<storage::ProjectUsage> usage, owners->Usage());
   std::vector<std::string> objects;
   objects.reserve(usage.size());

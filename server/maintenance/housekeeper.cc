@@ -10,6 +10,12 @@
 #include "server/maintenance/stored_data.h"
 
 namespace joinery::server {
+namespace {
+
+// Others write in between.
+constexpr int kEntriesAtATime = 1000;
+
+}  // namespace
 
 absl::StatusOr<GarbageReport> KeepHouse(const HousekeepingOptions& options, storage::BlobStore& blobs,
                                         BlobAccess& access, absl::Time now) {
@@ -43,6 +49,19 @@ void Housekeeper::Work() {
     } else if (report->blobs > 0 || report->uploads > 0) {
       spdlog::info("removed garbage blobs={} bytes={} uploads={}", report->blobs, report->bytes, report->uploads);
     }
+    CutAudit();
+  }
+}
+
+void Housekeeper::CutAudit() {
+  if (options_.audit_log == nullptr || options_.keep_audit == absl::InfiniteDuration()) return;
+  const absl::Time oldest = clock_.Now() - options_.keep_audit;
+  while (true) {
+    const absl::StatusOr<int> deleted = options_.audit_log->DeleteBefore(oldest, kEntriesAtATime);
+    if (!deleted.ok()) spdlog::error("cannot cut the audit log: {}", std::string(deleted.status().message()));
+    if (!deleted.ok() || *deleted < kEntriesAtATime) return;
+    const absl::MutexLock lock(&mutex_);
+    if (stopped_) return;
   }
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "server/blob_access.h"
 #include "server/maintenance/garbage.h"
+#include "storage/audit_log.h"
 #include "storage/blob_store.h"
 
 namespace joinery::server {
@@ -21,6 +22,9 @@ struct HousekeepingOptions {
   // Blobs that no job refers to stay this long after they were last used.
   absl::Duration keep_unused = absl::Hours(24);
   absl::Duration keep_uploads = absl::Hours(24);
+  // Outlives the housekeeper; null: stays as it is.
+  storage::AuditLog* audit_log = nullptr;
+  absl::Duration keep_audit = absl::InfiniteDuration();
 };
 
 // One collection now; none (and an empty report) while a backup or check needs all blobs.
@@ -38,6 +42,7 @@ class Housekeeper {
 
  private:
   void Work();
+  void CutAudit();
 
   const HousekeepingOptions options_;
   storage::BlobStore& blobs_;

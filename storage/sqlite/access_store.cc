@@ -3,14 +3,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "storage/sqlite/audit_log.h"
+#include "storage/sqlite/quotas.h"
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/statements.h"
 
 namespace joinery::storage {
 namespace {
-
-const char* NameOf(LimitKind kind) { return kind == LimitKind::kUser ? "user" : "project"; }
 
 void BindTime(Statement& statement, const char* name, const std::optional<absl::Time>& time) {
   if (time.has_value()) statement.BindInteger(name, absl::ToUnixNanos(*time));
@@ -23,11 +24,6 @@ void BindLimit(Statement& statement, const char* name, const std::optional<int64
 std::optional<absl::Time> TimeIn(const Statement& row, const char* column) {
   if (row.IsNull(column)) return std::nullopt;
   return absl::FromUnixNanos(row.Integer(column));
-}
-
-std::optional<int64_t> LimitIn(const Statement& row, const char* column) {
-  if (row.IsNull(column)) return std::nullopt;
-  return row.Integer(column);
 }
 
 TokenRecord TokenIn(const Statement& row) {
@@ -45,10 +41,27 @@ TokenRecord TokenIn(const Statement& row) {
           .revoked_at = TimeIn(row, "revoked_at")};
 }
 
-Limits LimitsIn(const Statement& row) {
-  return {.blob_bytes = LimitIn(row, "blob_bytes"),
-          .queued_jobs = LimitIn(row, "queued_jobs"),
-          .running_jobs = LimitIn(row, "running_jobs")};
+void BindToken(const TokenRecord& token, const std::string& secret_digest, Statement& statement) {
+  statement.BindText(":secret_digest", secret_digest)
+      .BindText(":id", token.id)
+      .BindText(":user", token.user)
+      .BindText(":project", token.project)
+      .BindText(":note", token.note)
+      .BindInteger(":may_submit", token.may_submit ? 1 : 0)
+      .BindInteger(":may_work", token.may_work ? 1 : 0)
+      .BindInteger(":may_admin", token.may_admin ? 1 : 0)
+      .BindInteger(":created_at", absl::ToUnixNanos(token.created_at))
+      .BindText(":created_by", token.created_by);
+  BindTime(statement, ":expires_at", token.expires_at);
+}
+
+UserRecord UserIn(const Statement& row) {
+  const std::string projects = row.Text("projects");
+  return {.name = row.Text("name"),
+          .projects = absl::StrSplit(projects, '\n', absl::SkipEmpty()),
+          .valid_tokens = row.Integer("valid_tokens"),
+          .last_used_at = TimeIn(row, "last_used_at"),
+          .use = {}};
 }
 
 }  // namespace
@@ -64,23 +77,17 @@ absl::StatusOr<std::unique_ptr<SqliteAccessStore>> SqliteAccessStore::Open(const
   return store;
 }
 
-absl::Status SqliteAccessStore::AddToken(const TokenRecord& token, const std::string& secret_digest) {
+absl::Status SqliteAccessStore::AddToken(const TokenRecord& token, const std::string& secret_digest,
+                                         const AuditEntry& audit) {
   const absl::MutexLock lock(&write_mutex_);
-  ASSIGN_OR_RETURN(const auto statement, durable_->Prepare(statements::kInsertToken));
-  statement->BindText(":secret_digest", secret_digest)
-      .BindText(":id", token.id)
-      .BindText(":user", token.user)
-      .BindText(":project", token.project)
-      .BindText(":note", token.note)
-      .BindInteger(":may_submit", token.may_submit ? 1 : 0)
-      .BindInteger(":may_work", token.may_work ? 1 : 0)
-      .BindInteger(":may_admin", token.may_admin ? 1 : 0)
-      .BindInteger(":created_at", absl::ToUnixNanos(token.created_at))
-      .BindText(":created_by", token.created_by);
-  BindTime(*statement, ":expires_at", token.expires_at);
-  ASSIGN_OR_RETURN(const bool added, statement->Step());
-  if (!added) return absl::AlreadyExistsError(absl::StrCat("there is a token ", token.id, " already"));
-  return statement->Run();
+  return InTransaction(*durable_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::Status {
+    ASSIGN_OR_RETURN(const auto statement, durable_->Prepare(statements::kInsertToken));
+    BindToken(token, secret_digest, *statement);
+    ASSIGN_OR_RETURN(const bool added, statement->Step());
+    if (!added) return absl::AlreadyExistsError(absl::StrCat("there is a token ", token.id, " already"));
+    RETURN_IF_ERROR(statement->Run());
+    return AppendAudit(*durable_, audit);
+  });
 }
 
 absl::StatusOr<std::optional<TokenRecord>> SqliteAccessStore::FindToken(const std::string& secret_digest) {
@@ -103,15 +110,19 @@ absl::StatusOr<std::vector<TokenRecord>> SqliteAccessStore::ListTokens() {
   }
 }
 
-absl::StatusOr<TokenRecord> SqliteAccessStore::RevokeToken(const std::string& id, absl::Time now) {
+absl::StatusOr<TokenRecord> SqliteAccessStore::RevokeToken(const std::string& id, absl::Time now,
+                                                           const AuditEntry& audit) {
   const absl::MutexLock lock(&write_mutex_);
-  ASSIGN_OR_RETURN(const auto statement, durable_->Prepare(statements::kRevokeToken));
-  statement->BindText(":id", id).BindInteger(":now", absl::ToUnixNanos(now));
-  ASSIGN_OR_RETURN(const bool found, statement->Step());
-  if (!found) return absl::NotFoundError(absl::StrCat("there is no token ", id));
-  TokenRecord token = TokenIn(*statement);
-  RETURN_IF_ERROR(statement->Run());
-  return token;
+  return InTransaction(*durable_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::StatusOr<TokenRecord> {
+    ASSIGN_OR_RETURN(const auto statement, durable_->Prepare(statements::kRevokeToken));
+    statement->BindText(":id", id).BindInteger(":now", absl::ToUnixNanos(now));
+    ASSIGN_OR_RETURN(const bool found, statement->Step());
+    if (!found) return absl::NotFoundError(absl::StrCat("there is no token ", id));
+    TokenRecord token = TokenIn(*statement);
+    RETURN_IF_ERROR(statement->Run());
+    RETURN_IF_ERROR(AppendAudit(*durable_, audit));
+    return token;
+  });
 }
 
 absl::Status SqliteAccessStore::MarkTokenUsed(const std::string& id, absl::Time now) {
@@ -130,27 +141,20 @@ absl::StatusOr<bool> SqliteAccessStore::HasTokens() {
 
 absl::StatusOr<Limits> SqliteAccessStore::LimitsOf(const LimitSubject& subject) {
   const absl::MutexLock lock(&read_mutex_);
-  ASSIGN_OR_RETURN(const auto statement, reader_->Prepare(statements::kFindLimits));
-  statement->BindText(":kind", NameOf(subject.kind)).BindText(":name", subject.name);
-  Limits limits;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, statement->Step());
-    if (!more) return limits;
-    const Limits row = LimitsIn(*statement);
-    if (!limits.blob_bytes.has_value()) limits.blob_bytes = row.blob_bytes;
-    if (!limits.queued_jobs.has_value()) limits.queued_jobs = row.queued_jobs;
-    if (!limits.running_jobs.has_value()) limits.running_jobs = row.running_jobs;
-  }
+  return FindLimits(*reader_, subject);
 }
 
-absl::Status SqliteAccessStore::SetLimits(const LimitSubject& subject, const Limits& limits) {
+absl::Status SqliteAccessStore::SetLimits(const LimitSubject& subject, const Limits& limits, const AuditEntry& audit) {
   const absl::MutexLock lock(&write_mutex_);
-  ASSIGN_OR_RETURN(const auto statement, durable_->Prepare(statements::kSetLimits));
-  statement->BindText(":kind", NameOf(subject.kind)).BindText(":name", subject.name);
-  BindLimit(*statement, ":blob_bytes", limits.blob_bytes);
-  BindLimit(*statement, ":queued_jobs", limits.queued_jobs);
-  BindLimit(*statement, ":running_jobs", limits.running_jobs);
-  return statement->Run();
+  return InTransaction(*durable_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) -> absl::Status {
+    ASSIGN_OR_RETURN(const auto statement, durable_->Prepare(statements::kSetLimits));
+    statement->BindText(":kind", NameOf(subject.kind)).BindText(":name", subject.name);
+    BindLimit(*statement, ":blob_bytes", limits.blob_bytes);
+    BindLimit(*statement, ":queued_jobs", limits.queued_jobs);
+    BindLimit(*statement, ":running_jobs", limits.running_jobs);
+    RETURN_IF_ERROR(statement->Run());
+    return AppendAudit(*durable_, audit);
+  });
 }
 
 absl::StatusOr<std::vector<LimitRecord>> SqliteAccessStore::ListLimits() {
@@ -162,6 +166,39 @@ absl::StatusOr<std::vector<LimitRecord>> SqliteAccessStore::ListLimits() {
     if (!more) return records;
     const LimitKind kind = statement->Text("kind") == "user" ? LimitKind::kUser : LimitKind::kProject;
     records.push_back({{kind, statement->Text("name")}, LimitsIn(*statement)});
+  }
+}
+
+absl::StatusOr<Use> SqliteAccessStore::UseOf(const LimitSubject& subject) {
+  const absl::MutexLock lock(&read_mutex_);
+  return FindUse(*reader_, subject);
+}
+
+absl::StatusOr<std::vector<UserRecord>> SqliteAccessStore::Users(absl::Time now) {
+  const absl::MutexLock lock(&read_mutex_);
+  ASSIGN_OR_RETURN(const auto rows, reader_->Prepare(statements::kListUsers));
+  rows->BindInteger(":now", absl::ToUnixNanos(now));
+  std::vector<UserRecord> users;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, rows->Step());
+    if (!more) return users;
+    UserRecord user = UserIn(*rows);
+    ASSIGN_OR_RETURN(user.use, FindUse(*reader_, {LimitKind::kUser, user.name}));
+    users.push_back(std::move(user));
+  }
+}
+
+absl::StatusOr<std::vector<ProjectRecord>> SqliteAccessStore::Projects(absl::Time now) {
+  const absl::MutexLock lock(&read_mutex_);
+  ASSIGN_OR_RETURN(const auto rows, reader_->Prepare(statements::kListProjects));
+  rows->BindInteger(":now", absl::ToUnixNanos(now));
+  std::vector<ProjectRecord> projects;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, rows->Step());
+    if (!more) return projects;
+    ProjectRecord project = {.name = rows->Text("name"), .use = {}};
+    ASSIGN_OR_RETURN(project.use, FindUse(*reader_, {LimitKind::kProject, project.name}));
+    projects.push_back(std::move(project));
   }
 }
 

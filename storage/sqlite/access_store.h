@@ -26,15 +26,18 @@ class SqliteAccessStore : public AccessStore {
 
   using AccessStore::LimitsOf;
 
-  absl::Status AddToken(const TokenRecord& token, const std::string& secret_digest) override;
+  absl::Status AddToken(const TokenRecord& token, const std::string& secret_digest, const AuditEntry& audit) override;
   absl::StatusOr<std::optional<TokenRecord>> FindToken(const std::string& secret_digest) override;
   absl::StatusOr<std::vector<TokenRecord>> ListTokens() override;
-  absl::StatusOr<TokenRecord> RevokeToken(const std::string& id, absl::Time now) override;
+  absl::StatusOr<TokenRecord> RevokeToken(const std::string& id, absl::Time now, const AuditEntry& audit) override;
   absl::Status MarkTokenUsed(const std::string& id, absl::Time now) override;
   absl::StatusOr<bool> HasTokens() override;
   absl::StatusOr<Limits> LimitsOf(const LimitSubject& subject) override;
-  absl::Status SetLimits(const LimitSubject& subject, const Limits& limits) override;
+  absl::Status SetLimits(const LimitSubject& subject, const Limits& limits, const AuditEntry& audit) override;
   absl::StatusOr<std::vector<LimitRecord>> ListLimits() override;
+  absl::StatusOr<Use> UseOf(const LimitSubject& subject) override;
+  absl::StatusOr<std::vector<UserRecord>> Users(absl::Time now) override;
+  absl::StatusOr<std::vector<ProjectRecord>> Projects(absl::Time now) override;
 
  private:
   SqliteAccessStore() = default;

@@ -1,1 +1,2 @@
-INSERT INTO blob_owners (project, digest, size) VALUES (:project, :digest, :size) ON CONFLICT DO NOTHING;
+INSERT INTO blob_owners (project, digest, size, user) VALUES (:project, :digest, :size, :user) ON CONFLICT DO NOTHING
+RETURNING digest;

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "storage/sqlite/audit_log.h"
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/statements.h"
 
@@ -14,14 +16,16 @@ constexpr char kAdoptBlobs[] = "adopt_blobs";
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> SqliteBlobOwners::Open(const std::string& path,
+                                                                         const base::Clock& clock,
                                                                          const std::string& vfs) {
   ASSIGN_OR_RETURN(auto writer, Writer::Open(path, vfs));
-  return Open(path, std::move(writer));
+  return Open(path, clock, std::move(writer));
 }
 
 absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> SqliteBlobOwners::Open(const std::string& path,
+                                                                         const base::Clock& clock,
                                                                          std::shared_ptr<Writer> writer) {
-  auto owners = std::unique_ptr<SqliteBlobOwners>(new SqliteBlobOwners());
+  auto owners = std::unique_ptr<SqliteBlobOwners>(new SqliteBlobOwners(clock));
   owners->writer_ = std::move(writer);
   const absl::MutexLock lock(&owners->read_mutex_);
   ASSIGN_OR_RETURN(owners->reader_, Database::Open(path, Durability::kProcessCrash, ""));
@@ -35,27 +39,39 @@ absl::StatusOr<bool> SqliteBlobOwners::Has(const std::string& project, const std
   return row->BindText(":project", project).BindText(":digest", digest).Step();
 }
 
-absl::Status AddBlobOwners(Database& database, const std::string& project, absl::Span<const OwnedBlob> blobs) {
+absl::StatusOr<std::vector<OwnedBlob>> AddBlobOwners(Database& database, const Actor& by,
+                                                     absl::Span<const OwnedBlob> blobs) {
+  std::vector<OwnedBlob> added;
   for (const OwnedBlob& blob : blobs) {
-    ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kAddBlobOwner));
-    RETURN_IF_ERROR(statement->BindText(":project", project)
-                        .BindText(":digest", blob.digest)
-                        .BindInteger(":size", blob.size)
-                        .Run());
+    ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kAddBlobOwner));
+    row->BindText(":project", by.project).BindText(":user", by.user);
+    ASSIGN_OR_RETURN(const bool is_new, row->BindText(":digest", blob.digest).BindInteger(":size", blob.size).Step());
+    if (is_new) added.push_back(blob);
   }
-  return absl::OkStatus();
+  return added;
 }
 
-absl::Status SqliteBlobOwners::Add(const std::string& project, absl::Span<const OwnedBlob> blobs) {
-  return writer_->Run(Durability::kPowerLoss,
-                      [&](Database& database) { return AddBlobOwners(database, project, blobs); });
+absl::Status SqliteBlobOwners::Add(const Actor& by, absl::Span<const OwnedBlob> blobs) {
+  return writer_->Run(Durability::kPowerLoss, [&](Database& database) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::vector<OwnedBlob> added, AddBlobOwners(database, by, blobs));
+    for (const OwnedBlob& blob : added) {
+      RETURN_IF_ERROR(AppendAudit(database, {.time = clock_.Now(),
+                                             .by = by,
+                                             .action = "blob.upload",
+                                             .subject = blob.digest,
+                                             .details = absl::StrCat("bytes=", blob.size)}));
+    }
+    return absl::OkStatus();
+  });
 }
 
-absl::Status SqliteBlobOwners::Remove(absl::Span<const std::string> digests) {
+absl::Status SqliteBlobOwners::Remove(const Actor& by, absl::Span<const std::string> digests) {
   return writer_->Run(Durability::kPowerLoss, [&](Database& database) -> absl::Status {
     for (const std::string& digest : digests) {
       ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kRemoveBlobOwners));
       RETURN_IF_ERROR(statement->BindText(":digest", digest).Run());
+      RETURN_IF_ERROR(
+          AppendAudit(database, {.time = clock_.Now(), .by = by, .action = "blob.remove", .subject = digest}));
     }
     return absl::OkStatus();
   });
@@ -89,7 +105,7 @@ absl::Status SqliteBlobOwners::AdoptOnce(const std::string& project,
     ASSIGN_OR_RETURN(const bool found, pending->BindText(":name", kAdoptBlobs).Step());
     if (!found) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::vector<OwnedBlob> blobs, list());
-    RETURN_IF_ERROR(AddBlobOwners(database, project, blobs));
+    RETURN_IF_ERROR(AddBlobOwners(database, {.user = "", .project = project}, blobs).status());
     ASSIGN_OR_RETURN(const auto end, database.Prepare(statements::kEndPendingWork));
     return end->BindText(":name", kAdoptBlobs).Run();
   });

@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "base/clock.h"
 #include "storage/blob_owners.h"
 #include "storage/sqlite/database.h"
 #include "storage/sqlite/writer.h"
@@ -16,15 +17,17 @@ namespace joinery::storage {
 
 class SqliteBlobOwners : public BlobOwners {
  public:
-  // Creates the database or brings it to the newest schema if need be. `vfs` as in Database::Open.
-  static absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> Open(const std::string& path, const std::string& vfs = "");
+  // Creates the database or brings it to the newest schema if need be. `vfs` as in Database::Open. `clock` must outlive
+  // the object.
+  static absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> Open(const std::string& path, const base::Clock& clock,
+                                                                const std::string& vfs = "");
   // Shares the commits of a job store on the same file.
-  static absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> Open(const std::string& path,
+  static absl::StatusOr<std::unique_ptr<SqliteBlobOwners>> Open(const std::string& path, const base::Clock& clock,
                                                                 std::shared_ptr<Writer> writer);
 
   absl::StatusOr<bool> Has(const std::string& project, const std::string& digest) override;
-  absl::Status Add(const std::string& project, absl::Span<const OwnedBlob> blobs) override;
-  absl::Status Remove(absl::Span<const std::string> digests) override;
+  absl::Status Add(const Actor& by, absl::Span<const OwnedBlob> blobs) override;
+  absl::Status Remove(const Actor& by, absl::Span<const std::string> digests) override;
   absl::StatusOr<ProjectUsage> UsageOf(const std::string& project) override;
   absl::StatusOr<std::vector<ProjectUsage>> Usage() override;
 
@@ -33,17 +36,20 @@ class SqliteBlobOwners : public BlobOwners {
                          const std::function<absl::StatusOr<std::vector<OwnedBlob>>()>& list);
 
  private:
-  SqliteBlobOwners() = default;
+  explicit SqliteBlobOwners(const base::Clock& clock) : clock_(clock) {}
 
   // Of all projects if `project` is empty.
   absl::StatusOr<std::vector<ProjectUsage>> ReadUsage(const std::string& project);
 
+  const base::Clock& clock_;
   std::shared_ptr<Writer> writer_;
   absl::Mutex read_mutex_;
   std::unique_ptr<Database> reader_ ABSL_GUARDED_BY(read_mutex_);
 };
 
-// As BlobOwners::Add, within a transaction of somebody else's.
-absl::Status AddBlobOwners(Database& database, const std::string& project, absl::Span<const OwnedBlob> blobs);
+// As BlobOwners::Add, within a transaction of somebody else's, and not in the audit log. Answers with those that were
+// new to the project.
+absl::StatusOr<std::vector<OwnedBlob>> AddBlobOwners(Database& database, const Actor& by,
+                                                     absl::Span<const OwnedBlob> blobs);
 
 }  // namespace joinery::storage

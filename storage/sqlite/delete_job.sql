@@ -1,1 +1,1 @@
-DELETE FROM jobs WHERE number = :number;
+DELETE FROM jobs WHERE number = :number RETURNING id, user;

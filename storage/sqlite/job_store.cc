@@ -1,6 +1,7 @@
 #include "storage/sqlite/job_store.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,11 +11,14 @@
 #include "storage/sqlite/attempt_log.h"
 #include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/events.h"
+#include "storage/sqlite/job_audit.h"
 #include "storage/sqlite/job_id.h"
 #include "storage/sqlite/job_list.h"
 #include "storage/sqlite/job_row.h"
 #include "storage/sqlite/leases.h"
+#include "storage/sqlite/line.h"
 #include "storage/sqlite/needs.h"
+#include "storage/sqlite/quotas.h"
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/statements.h"
 #include "storage/sqlite/submissions.h"
@@ -25,6 +29,8 @@ namespace {
 
 // So long do reads of many rows keep others from reading.
 constexpr int kRowsAtATime = 500;
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+constexpr char kServerIsDrained[] = "an administrator has stopped the server from giving jobs to workers";
 
 absl::Status NoSuchJob(const std::string& id) { return absl::NotFoundError(absl::StrCat("there is no job ", id)); }
 
@@ -92,7 +98,7 @@ absl::StatusOr<std::optional<int64_t>> ClaimNext(Database& database, const Worke
       .BindText(":compiler_version", worker.compiler_version)
       .BindText(":token", token)
       .BindText(":needs", needs)
-      .BindInteger(":max_running", limits.max_running_per_user)
+      .BindInteger(":max_running", limits.max_running_per_user == 0 ? kNoLimit : limits.max_running_per_user)
       .BindInteger(":max_attempt", absl::ToInt64Nanoseconds(limits.max_attempt_duration))
       .BindInteger(":now", absl::ToUnixNanos(now.time))
       .BindInteger(":queue_now", now.queue)
@@ -179,9 +185,10 @@ absl::StatusOr<std::vector<Need>> ChangedReasons(Database& database, int64_t see
   ASSIGN_OR_RETURN(const std::vector<Need> needs, NeedsInLine(database));
   if (needs.empty()) return std::vector<Need>();
   ASSIGN_OR_RETURN(const std::vector<v1::Capabilities> live, ListLiveCapabilities(database, seen_since));
+  ASSIGN_OR_RETURN(const bool drained, ReadServerDrain(database));
   std::vector<Need> changed;
   for (const Need& need : needs) {
-    std::string reason = WhyNobodyCan(live, need.requirements);
+    std::string reason = drained ? kServerIsDrained : WhyNobodyCan(live, need.requirements);
     if (reason != need.waiting_reason) changed.push_back({need.number, need.requirements, std::move(reason)});
   }
   return changed;
@@ -212,12 +219,15 @@ absl::StatusOr<std::string> TellWaiting(Database& database, int64_t number, cons
   return job.id();
 }
 
-absl::Status DeleteJob(Database& database, int64_t number) {
-  for (const char* sql : {statements::kDeleteEvents, statements::kDeleteFinishedLeases, statements::kDeleteJob}) {
+absl::Status DeleteJob(Database& database, int64_t number, const Moment& now) {
+  for (const char* sql : {statements::kDeleteEvents, statements::kDeleteFinishedLeases}) {
     ASSIGN_OR_RETURN(const auto statement, database.Prepare(sql));
     RETURN_IF_ERROR(statement->BindInteger(":number", number).Run());
   }
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto job, database.Prepare(statements::kDeleteJob));
+  ASSIGN_OR_RETURN(const bool deleted, job->BindInteger(":number", number).Step());
+  if (!deleted) return absl::OkStatus();
+  return AuditChange(database, ServerActor(), "job.delete", job->Text("id"), "user=" + job->Text("user"), now);
 }
 
 absl::Status TakeBlobs(const Statement& row, const std::function<void(const BlobUse&)>& take) {
@@ -243,7 +253,7 @@ absl::Status OwnResult(Database& database, const v1::Job& job) {
     return absl::OkStatus();
   }));
   if (blobs.empty()) return absl::OkStatus();
-  return AddBlobOwners(database, job.project(), blobs);
+  return AddBlobOwners(database, {.user = job.user(), .project = job.project()}, blobs).status();
 }
 
 }  // namespace
@@ -297,8 +307,9 @@ absl::StatusOr<EnqueuedJob> SqliteJobStore::Enqueue(const Submission& submission
       RETURN_IF_ERROR(CheckSameRequest(job, submission));
       return EnqueuedJob{std::move(job), false};
     }
-    if (!submission.answer.has_value()) RETURN_IF_ERROR(CheckQueuedLimit(database, submission.user, 1, limits_));
+    if (!submission.answer.has_value()) RETURN_IF_ERROR(CheckQueuedLimits(database, submission, 1, limits_));
     ASSIGN_OR_RETURN(v1::Job job, InsertJob(database, submission, request_id, {}, now, random_));
+    RETURN_IF_ERROR(AuditSubmission(database, submission, job, now));
     return EnqueuedJob{std::move(job), true};
   });
 }
@@ -312,13 +323,14 @@ absl::StatusOr<EnqueuedArray> SqliteJobStore::EnqueueArray(absl::Span<const Subm
     if (earlier.has_value()) return FindEarlierArray(database, *earlier, submissions);
     const auto queued = std::count_if(submissions.begin(), submissions.end(),
                                       [](const Submission& submission) { return !submission.answer.has_value(); });
-    RETURN_IF_ERROR(CheckQueuedLimit(database, submissions.front().user, queued, limits_));
+    if (queued > 0) RETURN_IF_ERROR(CheckQueuedLimits(database, submissions.front(), queued, limits_));
     EnqueuedArray array = {.jobs = {}, .created = true};
     ASSIGN_OR_RETURN(std::string array_id, NewArrayId(database, now.time, random_));
     ArrayPlace place = {.array_id = std::move(array_id), .index = 0};
     for (const Submission& submission : submissions) {
       const std::string stored = StoredRequestId(submission.project, request_id, place.index);
       ASSIGN_OR_RETURN(v1::Job job, InsertJob(database, submission, stored, place, now, random_));
+      RETURN_IF_ERROR(AuditSubmission(database, submission, job, now));
       array.jobs.push_back(std::move(job));
       ++place.index;
     }
@@ -379,7 +391,8 @@ absl::StatusOr<LeaseRenewal> SqliteJobStore::Extend(const std::string& token, ab
 }
 
 absl::StatusOr<v1::Job> SqliteJobStore::Finish(const std::string& token, const Outcome& outcome,
-                                               absl::Span<const v1::JobEvent> events, int64_t first_event) {
+                                               absl::Span<const v1::JobEvent> events, int64_t first_event,
+                                               const Actor& by) {
   return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<v1::Job> {
     ASSIGN_OR_RETURN(const std::optional<RunningJob> running, FindLease(database, token, now.queue));
     if (!running.has_value()) {
@@ -393,17 +406,21 @@ absl::StatusOr<v1::Job> SqliteJobStore::Finish(const std::string& token, const O
     RETURN_IF_ERROR(RememberOutcome(database, token, running->number, outcome));
     ASSIGN_OR_RETURN(v1::Job job, EndLease(database, running->number, end, now));
     RETURN_IF_ERROR(OwnResult(database, job));
+    RETURN_IF_ERROR(AuditFailure(database, by, job, now));
     return job;
   });
 }
 
-absl::StatusOr<v1::Job> SqliteJobStore::Cancel(const std::string& id) {
+absl::StatusOr<v1::Job> SqliteJobStore::Cancel(const std::string& id, const Actor& by) {
   return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<v1::Job> {
     ASSIGN_OR_RETURN(const int64_t number, NumberOfJob(database, id));
     ASSIGN_OR_RETURN(const bool cancelled, CancelQueued(database, number, now));
     RETURN_IF_ERROR(RequestCancel(database, number));
     ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
     if (cancelled) RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
+    if (cancelled || job.cancel_requested()) {
+      RETURN_IF_ERROR(AuditChange(database, by, "job.cancel", job.id(), "user=" + job.user(), now));
+    }
     return job;
   });
 }
@@ -440,11 +457,13 @@ absl::StatusOr<std::vector<v1::Job>> SqliteJobStore::ExpireLeases() {
                  ASSIGN_OR_RETURN(const std::vector<RunningJob> expired, FindExpired(database, now.queue));
                  for (const RunningJob& running : expired) {
                    ASSIGN_OR_RETURN(v1::Job job, ExpireLease(database, running, now));
+                   RETURN_IF_ERROR(AuditFailure(database, ServerActor(), job, now));
                    jobs.push_back(std::move(job));
                  }
                  ASSIGN_OR_RETURN(const std::vector<int64_t> overdue, FindOverdue(database, now.queue));
                  for (const int64_t number : overdue) {
                    ASSIGN_OR_RETURN(v1::Job job, FailOverdue(database, number, now));
+                   RETURN_IF_ERROR(AuditFailure(database, ServerActor(), job, now));
                    jobs.push_back(std::move(job));
                  }
                  return jobs;
@@ -486,7 +505,7 @@ absl::StatusOr<int> SqliteJobStore::DeleteFinished(absl::Duration age, int limit
     ASSIGN_OR_RETURN(const auto rows, database.Prepare(statements::kFindOldJobs));
     rows->BindInteger(":ended_before", now.queue - absl::ToInt64Nanoseconds(age)).BindInteger(":limit", limit);
     ASSIGN_OR_RETURN(const std::vector<int64_t> numbers, ReadNumbers(*rows));
-    for (const int64_t number : numbers) RETURN_IF_ERROR(DeleteJob(database, number));
+    for (const int64_t number : numbers) RETURN_IF_ERROR(DeleteJob(database, number, now));
     return static_cast<int>(numbers.size());
   });
 }
@@ -536,8 +555,29 @@ absl::StatusOr<std::vector<WorkerRecord>> SqliteJobStore::Workers(absl::Duration
   return ListWorkers(*reader_, since);
 }
 
-absl::Status SqliteJobStore::SetWorkerDrain(const std::string& name, bool drained) {
-  return writer_->Run(Durability::kPowerLoss, [&](Database& database) { return DrainWorker(database, name, drained); });
+absl::Status SqliteJobStore::SetWorkerDrain(const std::string& name, bool drained, const Actor& by) {
+  return writer_->Run(Durability::kPowerLoss, [&](Database& database) -> absl::Status {
+    RETURN_IF_ERROR(DrainWorker(database, name, drained));
+    return AuditChange(database, by, drained ? "worker.drain" : "worker.undrain", name, "", Now());
+  });
+}
+
+absl::Status SqliteJobStore::SetServerDrain(bool drained, const Actor& by) {
+  return writer_->Run(Durability::kPowerLoss, [&](Database& database) -> absl::Status {
+    ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kSetServerDrain));
+    RETURN_IF_ERROR(statement->BindInteger(":drained", drained ? 1 : 0).Run());
+    return AuditChange(database, by, drained ? "server.drain" : "server.undrain", "", "", Now());
+  });
+}
+
+absl::StatusOr<bool> SqliteJobStore::IsServerDrained() {
+  const absl::MutexLock lock(&read_mutex_);
+  return ReadServerDrain(*reader_);
+}
+
+absl::StatusOr<std::vector<JobInLine>> SqliteJobStore::InLine(int limit) {
+  const absl::MutexLock lock(&read_mutex_);
+  return ListInLine(*reader_, limit, limits_, Now());
 }
 
 }  // namespace joinery::storage

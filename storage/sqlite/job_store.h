@@ -38,6 +38,10 @@ class SqliteJobStore : public JobStore {
   static absl::StatusOr<std::unique_ptr<SqliteJobStore>> Open(const SqliteJobStoreOptions& options,
                                                               const base::Clock& clock, RandomSource random);
 
+  using JobStore::Cancel;
+  using JobStore::Finish;
+  using JobStore::SetWorkerDrain;
+
   absl::StatusOr<EnqueuedJob> Enqueue(const Submission& submission) override;
   absl::StatusOr<EnqueuedArray> EnqueueArray(absl::Span<const Submission> submissions,
                                              const std::string& request_id) override;
@@ -48,8 +52,8 @@ class SqliteJobStore : public JobStore {
   absl::StatusOr<LeaseRenewal> Extend(const std::string& token, absl::Duration term,
                                       absl::Span<const v1::JobEvent> events, int64_t first_event) override;
   absl::StatusOr<v1::Job> Finish(const std::string& token, const Outcome& outcome,
-                                 absl::Span<const v1::JobEvent> events, int64_t first_event) override;
-  absl::StatusOr<v1::Job> Cancel(const std::string& id) override;
+                                 absl::Span<const v1::JobEvent> events, int64_t first_event, const Actor& by) override;
+  absl::StatusOr<v1::Job> Cancel(const std::string& id, const Actor& by) override;
   absl::StatusOr<std::vector<std::string>> ArrayJobs(const std::string& array_id) override;
   absl::StatusOr<std::vector<v1::Job>> ExpireLeases() override;
   absl::StatusOr<std::vector<std::string>> NoteWaiting(absl::Duration period, int limit) override;
@@ -59,7 +63,10 @@ class SqliteJobStore : public JobStore {
   absl::StatusOr<JobCounts> Counts() override;
   absl::Status CheckWritable() override;
   absl::StatusOr<std::vector<WorkerRecord>> Workers(absl::Duration period) override;
-  absl::Status SetWorkerDrain(const std::string& name, bool drained) override;
+  absl::Status SetWorkerDrain(const std::string& name, bool drained, const Actor& by) override;
+  absl::Status SetServerDrain(bool drained, const Actor& by) override;
+  absl::StatusOr<bool> IsServerDrained() override;
+  absl::StatusOr<std::vector<JobInLine>> InLine(int limit) override;
 
   // For other stores on the same file, so that they share its commits.
   const std::shared_ptr<Writer>& writer() const { return writer_; }

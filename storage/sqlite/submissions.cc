@@ -114,15 +114,4 @@ absl::Status CheckSameRequest(const v1::Job& earlier, const Submission& submissi
                                                ", which asks for something else; choose a new one"));
 }
 
-absl::Status CheckQueuedLimit(Database& database, const std::string& user, int64_t added, const QueueLimits& limits) {
-  if (limits.max_queued_per_user == 0) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kCountUserJobs));
-  ASSIGN_OR_RETURN(const bool known, row->BindText(":user", user).Step());
-  const int64_t queued = known ? row->Integer("queued") : 0;
-  if (queued + added <= limits.max_queued_per_user) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("user ", user, " has ", queued, " jobs queued and asks for ", added,
-                                                   " more; the limit is ", limits.max_queued_per_user,
-                                                   ": wait until some have ended, or cancel some"));
-}
-
 }  // namespace joinery::storage

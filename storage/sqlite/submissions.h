@@ -35,7 +35,4 @@ absl::StatusOr<v1::Job> InsertJob(Database& database, const Submission& submissi
 // kAlreadyExists if the job was submitted otherwise.
 absl::Status CheckSameRequest(const v1::Job& earlier, const Submission& submission);
 
-// kResourceExhausted if the user has no room for `added` more queued jobs; the message has limit and use.
-absl::Status CheckQueuedLimit(Database& database, const std::string& user, int64_t added, const QueueLimits& limits);
-
 }  // namespace joinery::storage

@@ -159,7 +159,7 @@ TEST_F(BlobServiceTest, C05_AProjectHasNoMoreThanItsShare) {
   BreakOff(base::Sha256("abcdef"), 6, "abcd");
   EXPECT_THAT(Upload({Header(base::Sha256("ghijklm"), 7), Chunk(0, "ghijklm")}),
               IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                          HasSubstr("may have 10 bytes (joineryd --max-project-bytes) and has 0 in blobs")));
+                          HasSubstr("project default may have 10 bytes and has 0 in blobs")));
   // Going on with what it has is not counted twice.
   EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6), Chunk(4, "ef")}), IsGrpcOk());
   EXPECT_THAT(Upload({Header(base::Sha256("ghijk"), 5), Chunk(0, "ghijk")}),

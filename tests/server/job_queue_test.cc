@@ -21,7 +21,7 @@ class JobQueueTest : public ::testing::Test {
   void SetUp() override {
     blobs_.OnPut([this](const std::string& digest, int64_t size) {
       const storage::OwnedBlob blob = {.digest = digest, .size = size};
-      EXPECT_THAT(owners_->Add(access::LocalCaller().project, {&blob, 1}), IsOk());
+      EXPECT_THAT(owners_->Add(access::ActorOf(access::LocalCaller()), {&blob, 1}), IsOk());
     });
   }
 
@@ -45,7 +45,7 @@ class JobQueueTest : public ::testing::Test {
                                     clock_, joinery::testing::FakeRandomSource(1))
           .value();
   std::unique_ptr<storage::SqliteBlobOwners> owners_ =
-      storage::SqliteBlobOwners::Open(folder_ / "joinery.db", jobs_->writer()).value();
+      storage::SqliteBlobOwners::Open(folder_ / "joinery.db", clock_, jobs_->writer()).value();
   BlobAccess access_{blobs_, *owners_};
   JobQueue queue_{*jobs_, access_, {.lease_term = absl::Seconds(15)}};
 };

@@ -47,12 +47,12 @@ class ServerTest : public ::testing::Test {
                                       clock_, joinery::testing::FakeRandomSource(1));
     ASSERT_THAT(jobs, joinery::testing::IsOk());
     jobs_ = *std::move(jobs);
-    auto owners = storage::SqliteBlobOwners::Open(folder_ / "joinery.db");
+    auto owners = storage::SqliteBlobOwners::Open(folder_ / "joinery.db", clock_, jobs_->writer());
     ASSERT_THAT(owners, joinery::testing::IsOk());
     owners_ = *std::move(owners);
     blobs_.OnPut([this](const std::string& digest, int64_t size) {
       const storage::OwnedBlob blob = {.digest = digest, .size = size};
-      EXPECT_THAT(owners_->Add(access::LocalCaller().project, {&blob, 1}), joinery::testing::IsOk());
+      EXPECT_THAT(owners_->Add(access::ActorOf(access::LocalCaller()), {&blob, 1}), joinery::testing::IsOk());
     });
     Restart({.max_blob_bytes = kMaxBlobBytes});
   }

@@ -27,10 +27,14 @@ class FaultyVfs {
   // The call with this number, from 1, fails, and all later ones; 0: none.
   static void FailFrom(int call) {
     calls = 0;
+    syncs = 0;
     failing_call = call;
   }
 
   static void FailSyncs(bool fail) { syncs_fail = fail; }
+
+  // Since FailFrom was called last.
+  static int Syncs() { return syncs; }
 
  private:
   static bool Fails() {
@@ -56,6 +60,7 @@ class FaultyVfs {
     return Fails() ? SQLITE_FULL : original_write(file, data, size, offset);
   }
   static int Sync(sqlite3_file* file, int flags) {
+    ++syncs;
     return Fails() || syncs_fail ? SQLITE_FULL : original_sync(file, flags);
   }
 
@@ -63,6 +68,7 @@ class FaultyVfs {
   static inline int (*original_write)(sqlite3_file*, const void*, int, sqlite3_int64) = nullptr;
   static inline int (*original_sync)(sqlite3_file*, int) = nullptr;
   static inline std::atomic<int> calls = 0;
+  static inline std::atomic<int> syncs = 0;
   static inline std::atomic<int> failing_call = 0;
   static inline std::atomic<bool> syncs_fail = false;
 };

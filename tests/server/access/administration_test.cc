@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "storage/sqlite/access_store.h"
+#include "storage/sqlite/audit_log.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_random_source.h"
 #include "tests/testing/status_matchers.h"
@@ -18,27 +19,14 @@ using ::joinery::testing::IsOk;
 using ::joinery::testing::StatusIs;
 using ::testing::HasSubstr;
 
-// Keeps entries in memory; may fail.
-class FakeAuditLog : public AuditLog {
- public:
-  absl::Status Record(const AuditEntry& entry, AuditDurability durability) override {
-    EXPECT_EQ(durability, AuditDurability::kSynced);
-    if (!error.ok()) return error;
-    entries.push_back(entry);
-    return absl::OkStatus();
-  }
-
-  std::vector<AuditEntry> entries;
-  absl::Status error;
-};
-
 class AdministrationTest : public ::testing::Test {
  protected:
   void SetUp() override {
     auto store = storage::SqliteAccessStore::Open({.path = folder_ / "joinery.db", .vfs = ""});
     ASSERT_THAT(store, IsOk());
     store_ = *std::move(store);
-    administration_ = std::make_unique<Administration>(*store_, audit_, clock_, testing::FakeRandomSource(1));
+    audit_ = *storage::SqliteAuditLog::Open(folder_ / "joinery.db", nullptr);
+    administration_ = std::make_unique<Administration>(*store_, clock_, testing::FakeRandomSource(1));
   }
 
   absl::StatusOr<NewToken> Create() {
@@ -48,10 +36,11 @@ class AdministrationTest : public ::testing::Test {
 
   testing::TemporaryFolder folder_;
   testing::FakeClock clock_;
-  FakeAuditLog audit_;
   std::unique_ptr<storage::SqliteAccessStore> store_;
+  std::unique_ptr<storage::SqliteAuditLog> audit_;
   std::unique_ptr<Administration> administration_;
-  const Actor actor_ = {.user = "root", .project = "ops", .peer = "ipv4:10.0.0.1:1"};
+  const storage::Actor actor_ = {
+      .user = "root", .project = "ops", .token_id = "00112233aabbccdd", .peer = "ipv4:10.0.0.1:1"};
 };
 
 // U09: each change tells who, what and when, and no secret.
@@ -62,26 +51,38 @@ TEST_F(AdministrationTest, U09EveryChangeIsInTheAuditLogWithoutSecrets) {
   ASSERT_THAT(administration_->SetLimits(actor_, {storage::LimitKind::kUser, "ann"},
                                          {.blob_bytes = 5, .queued_jobs = std::nullopt, .running_jobs = 1}),
               IsOk());
-  ASSERT_EQ(audit_.entries.size(), 3);
-  EXPECT_EQ(audit_.entries[0].action, "token.create");
-  EXPECT_EQ(audit_.entries[0].subject, token->record.id);
-  EXPECT_THAT(audit_.entries[0].details, HasSubstr("user=ann project=vision scopes=submit expires="));
-  EXPECT_EQ(audit_.entries[1].action, "token.revoke");
-  EXPECT_EQ(audit_.entries[2].action, "limits.set");
-  EXPECT_EQ(audit_.entries[2].subject, "user ann");
-  EXPECT_EQ(audit_.entries[2].details, "blob_bytes=5 queued_jobs=none running_jobs=1");
-  for (const AuditEntry& entry : audit_.entries) {
-    EXPECT_EQ(entry.user, "root");
-    EXPECT_EQ(entry.peer, "ipv4:10.0.0.1:1");
+  const auto entries = audit_->List({});
+  ASSERT_THAT(entries, IsOk());
+  ASSERT_EQ(entries->size(), 3);
+  EXPECT_EQ((*entries)[2].action, "token.create");
+  EXPECT_EQ((*entries)[2].subject, token->record.id);
+  EXPECT_THAT((*entries)[2].details, HasSubstr("user=ann project=vision scopes=submit expires="));
+  EXPECT_EQ((*entries)[1].action, "token.revoke");
+  EXPECT_EQ((*entries)[0].action, "limits.set");
+  EXPECT_EQ((*entries)[0].subject, "user ann");
+  EXPECT_EQ((*entries)[0].details, "blob_bytes=5 queued_jobs=none running_jobs=1");
+  for (const storage::AuditEntry& entry : *entries) {
+    EXPECT_EQ(entry.by.user, "root");
+    EXPECT_EQ(entry.by.token_id, actor_.token_id);
+    EXPECT_EQ(entry.by.peer, "ipv4:10.0.0.1:1");
+    EXPECT_EQ(entry.time, clock_.Now());
     EXPECT_FALSE(absl::StrContains(entry.details + entry.subject, token->text.substr(8)));
     EXPECT_FALSE(absl::StrContains(entry.details + entry.subject, token->digest));
   }
 }
 
 TEST_F(AdministrationTest, WhatCannotBeAuditedIsNotDone) {
-  audit_.error = absl::ResourceExhaustedError("no space");
-  EXPECT_THAT(Create(), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("nothing was changed: no space")));
+  const auto database = storage::Database::Open(folder_ / "joinery.db", storage::Durability::kProcessCrash, "");
+  ASSERT_THAT((*database)->Execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(FAIL, 'full'); END"),
+              IsOk());
+  EXPECT_THAT(Create().status(), StatusIs(absl::StatusCode::kInternal, HasSubstr("full")));
   EXPECT_EQ(store_->ListTokens()->size(), 0);
+}
+
+TEST_F(AdministrationTest, AFailedChangeIsNotInTheAuditLog) {
+  ASSERT_THAT(Create(), IsOk());
+  EXPECT_THAT(administration_->RevokeToken(actor_, "none"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("none")));
+  EXPECT_EQ(audit_->List({})->size(), 1);
 }
 
 TEST_F(AdministrationTest, AnIdMayBeShortenedButMustBeClear) {
@@ -109,7 +110,7 @@ TEST_F(AdministrationTest, WrongLimitsAreRefused) {
   EXPECT_THAT(administration_->SetLimits(actor_, {storage::LimitKind::kUser, "*"},
                                          {.blob_bytes = -1, .queued_jobs = std::nullopt, .running_jobs = std::nullopt}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("blob_bytes")));
-  EXPECT_EQ(audit_.entries.size(), 0);
+  EXPECT_EQ(audit_->List({})->size(), 0);
   EXPECT_THAT(administration_->SetLimits(actor_, {storage::LimitKind::kProject, "*"}, good), IsOk());
 }
 

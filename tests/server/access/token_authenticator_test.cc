@@ -35,7 +35,7 @@ class TokenAuthenticatorTest : public ::testing::Test {
         .user = "ann", .project = "vision", .scopes = scopes, .lifetime = absl::Hours(1), .note = ""};
     const auto token = MakeToken(request, "root", clock_.Now(), random_);
     EXPECT_THAT(token, IsOk());
-    EXPECT_THAT(store_->AddToken(token->record, token->digest), IsOk());
+    EXPECT_THAT(store_->AddToken(token->record, token->digest, {}), IsOk());
     return *token;
   }
 
@@ -61,7 +61,7 @@ TEST_F(TokenAuthenticatorTest, WithoutTokensEverybodyIsLocalAndFromTheFirstOnEve
   const NewToken token = Issue({"submit"});
   EXPECT_THAT(authenticator_->Authenticate(nothing, Scope::kSubmit),
               StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("JOINERY_TOKEN")));
-  ASSERT_THAT(store_->RevokeToken(token.record.id, clock_.Now()), IsOk());
+  ASSERT_THAT(store_->RevokeToken(token.record.id, clock_.Now(), {}), IsOk());
   EXPECT_THAT(authenticator_->Authenticate(nothing, Scope::kSubmit),
               StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("wants a token")));
 }
@@ -100,7 +100,7 @@ TEST_F(TokenAuthenticatorTest, U06ATokenThatAnotherProcessRevokedIsRefusedAtOnce
   const NewToken token = Issue({"submit"});
   ASSERT_THAT(Call(token.text), IsOk());
   const auto other = storage::SqliteAccessStore::Open({.path = folder_ / "joinery.db", .vfs = ""});
-  ASSERT_THAT((*other)->RevokeToken(token.record.id, clock_.Now()), IsOk());
+  ASSERT_THAT((*other)->RevokeToken(token.record.id, clock_.Now(), {}), IsOk());
   EXPECT_THAT(Call(token.text), StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("revoked on")));
   EXPECT_THAT(Call(Issue({"submit"}).text), IsOk());
 }

@@ -30,7 +30,7 @@ class TokenTest : public ::testing::Test {
 
   absl::StatusOr<NewToken> Issue(const TokenRequest& request) {
     ASSIGN_OR_RETURN(NewToken token, MakeToken(request, "root", kNow, random_));
-    RETURN_IF_ERROR(store_->AddToken(token.record, token.digest));
+    RETURN_IF_ERROR(store_->AddToken(token.record, token.digest, {}));
     return token;
   }
 

@@ -26,7 +26,7 @@ class DataFolderTest : public ::testing::Test {
     auto blobs = storage::LocalBlobStore::Open(folder_.path(), file_system_, clock_);
     ASSERT_THAT(blobs, joinery::testing::IsOk());
     blobs_ = *std::move(blobs);
-    auto owners = storage::SqliteBlobOwners::Open(folder_ / "joinery.db");
+    auto owners = storage::SqliteBlobOwners::Open(folder_ / "joinery.db", clock_);
     ASSERT_THAT(owners, joinery::testing::IsOk());
     owners_ = *std::move(owners);
     access_ = std::make_unique<BlobAccess>(*blobs_, *owners_);

@@ -45,7 +45,7 @@ class AccessStoreTest : public ::testing::Test {
 
 TEST_F(AccessStoreTest, ATokenIsFoundByItsDigestWithAllItHas) {
   EXPECT_THAT(store_->HasTokens(), IsOkAndHolds(false));
-  ASSERT_THAT(store_->AddToken(MakeToken("0123"), digest_), IsOk());
+  ASSERT_THAT(store_->AddToken(MakeToken("0123"), digest_, {}), IsOk());
   EXPECT_THAT(store_->HasTokens(), IsOkAndHolds(true));
   const auto found = store_->FindToken(digest_);
   ASSERT_THAT(found, IsOk());
@@ -67,36 +67,37 @@ TEST_F(AccessStoreTest, ATokenIsFoundByItsDigestWithAllItHas) {
 }
 
 TEST_F(AccessStoreTest, ATokenIsNotAddedTwice) {
-  ASSERT_THAT(store_->AddToken(MakeToken("0123"), digest_), IsOk());
-  EXPECT_THAT(store_->AddToken(MakeToken("0123"), std::string(64, 'b')),
+  ASSERT_THAT(store_->AddToken(MakeToken("0123"), digest_, {}), IsOk());
+  EXPECT_THAT(store_->AddToken(MakeToken("0123"), std::string(64, 'b'), {}),
               StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("0123")));
-  EXPECT_THAT(store_->AddToken(MakeToken("4567"), digest_), StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("")));
+  EXPECT_THAT(store_->AddToken(MakeToken("4567"), digest_, {}),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("")));
 }
 
 TEST_F(AccessStoreTest, RevokedAgainItKeepsTheFirstTime) {
-  ASSERT_THAT(store_->AddToken(MakeToken("0123"), digest_), IsOk());
-  const auto revoked = store_->RevokeToken("0123", kNow + absl::Minutes(1));
+  ASSERT_THAT(store_->AddToken(MakeToken("0123"), digest_, {}), IsOk());
+  const auto revoked = store_->RevokeToken("0123", kNow + absl::Minutes(1), {});
   ASSERT_THAT(revoked, IsOk());
   EXPECT_EQ(revoked->revoked_at, kNow + absl::Minutes(1));
-  EXPECT_EQ(store_->RevokeToken("0123", kNow + absl::Minutes(2))->revoked_at, kNow + absl::Minutes(1));
+  EXPECT_EQ(store_->RevokeToken("0123", kNow + absl::Minutes(2), {})->revoked_at, kNow + absl::Minutes(1));
   EXPECT_EQ((*store_->FindToken(digest_))->revoked_at, kNow + absl::Minutes(1));
-  EXPECT_THAT(store_->RevokeToken("none", kNow), StatusIs(absl::StatusCode::kNotFound, HasSubstr("none")));
+  EXPECT_THAT(store_->RevokeToken("none", kNow, {}), StatusIs(absl::StatusCode::kNotFound, HasSubstr("none")));
 }
 
 TEST_F(AccessStoreTest, WhatAnotherProcessDidShowsAtOnce) {
   const auto other = Open();
-  ASSERT_THAT(other->AddToken(MakeToken("0123"), digest_), IsOk());
+  ASSERT_THAT(other->AddToken(MakeToken("0123"), digest_, {}), IsOk());
   EXPECT_TRUE(store_->FindToken(digest_)->has_value());
-  ASSERT_THAT(other->RevokeToken("0123", kNow), IsOk());
+  ASSERT_THAT(other->RevokeToken("0123", kNow, {}), IsOk());
   EXPECT_EQ((*store_->FindToken(digest_))->revoked_at, kNow);
 }
 
 TEST_F(AccessStoreTest, ListsTheNewestTokenFirstWithItsLastUse) {
-  ASSERT_THAT(store_->AddToken(MakeToken("0123"), digest_), IsOk());
+  ASSERT_THAT(store_->AddToken(MakeToken("0123"), digest_, {}), IsOk());
   TokenRecord newer = MakeToken("4567");
   newer.created_at = kNow + absl::Seconds(1);
   newer.expires_at = std::nullopt;
-  ASSERT_THAT(store_->AddToken(newer, std::string(64, 'b')), IsOk());
+  ASSERT_THAT(store_->AddToken(newer, std::string(64, 'b'), {}), IsOk());
   ASSERT_THAT(store_->MarkTokenUsed("0123", kNow + absl::Seconds(5)), IsOk());
   const auto tokens = store_->ListTokens();
   ASSERT_THAT(tokens, IsOk());
@@ -109,13 +110,13 @@ TEST_F(AccessStoreTest, ListsTheNewestTokenFirstWithItsLastUse) {
 TEST_F(AccessStoreTest, WhereASubjectHasNoLimitThoseOfAllApply) {
   EXPECT_THAT(store_->LimitsOf("vision"), IsOkAndHolds(Limits()));
   ASSERT_THAT(store_->SetLimits({LimitKind::kProject, "*"},
-                                {.blob_bytes = 10, .queued_jobs = 20, .running_jobs = std::nullopt}),
+                                {.blob_bytes = 10, .queued_jobs = 20, .running_jobs = std::nullopt}, {}),
               IsOk());
   ASSERT_THAT(store_->SetLimits({LimitKind::kProject, "vision"},
-                                {.blob_bytes = 99, .queued_jobs = std::nullopt, .running_jobs = 2}),
+                                {.blob_bytes = 99, .queued_jobs = std::nullopt, .running_jobs = 2}, {}),
               IsOk());
   ASSERT_THAT(store_->SetLimits({LimitKind::kUser, "vision"},
-                                {.blob_bytes = std::nullopt, .queued_jobs = 7, .running_jobs = std::nullopt}),
+                                {.blob_bytes = std::nullopt, .queued_jobs = 7, .running_jobs = std::nullopt}, {}),
               IsOk());
   EXPECT_THAT(store_->LimitsOf("vision"), IsOkAndHolds(Limits{.blob_bytes = 99, .queued_jobs = 20, .running_jobs = 2}));
   EXPECT_THAT(store_->LimitsOf("other"),
@@ -125,10 +126,10 @@ TEST_F(AccessStoreTest, WhereASubjectHasNoLimitThoseOfAllApply) {
 }
 
 TEST_F(AccessStoreTest, SettingLimitsAgainReplacesAllOfThem) {
-  ASSERT_THAT(store_->SetLimits({LimitKind::kUser, "ann"}, {.blob_bytes = 1, .queued_jobs = 2, .running_jobs = 3}),
+  ASSERT_THAT(store_->SetLimits({LimitKind::kUser, "ann"}, {.blob_bytes = 1, .queued_jobs = 2, .running_jobs = 3}, {}),
               IsOk());
   const Limits newer = {.blob_bytes = std::nullopt, .queued_jobs = 5, .running_jobs = std::nullopt};
-  ASSERT_THAT(store_->SetLimits({LimitKind::kUser, "ann"}, newer), IsOk());
+  ASSERT_THAT(store_->SetLimits({LimitKind::kUser, "ann"}, newer, {}), IsOk());
   const auto all = store_->ListLimits();
   ASSERT_THAT(all, IsOk());
   ASSERT_EQ(all->size(), 1);

@@ -7,6 +7,7 @@
 #include "joinery/v1/jobs.pb.h"
 #include "storage/sqlite/blob_references.h"
 #include "storage/sqlite/schema.h"
+#include "tests/testing/fake_clock.h"
 #include "tests/testing/faulty_vfs.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_folder.h"
@@ -22,16 +23,19 @@ using ::joinery::testing::TemporaryFolder;
 
 OwnedBlob Blob(char name, int64_t size) { return {.digest = std::string(64, name), .size = size}; }
 
+Actor In(const std::string& project) { return {.user = "ann", .project = project}; }
+
 class BlobOwnersTest : public ::testing::Test {
  protected:
   std::unique_ptr<SqliteBlobOwners> Open(const std::string& vfs = "") {
-    auto owners = SqliteBlobOwners::Open(path_, vfs);
+    auto owners = SqliteBlobOwners::Open(path_, clock_, vfs);
     EXPECT_THAT(owners, IsOk());
     return *std::move(owners);
   }
 
   std::unique_ptr<Database> OpenDatabase() { return *Database::Open(path_, Durability::kProcessCrash, ""); }
 
+  joinery::testing::FakeClock clock_;
   TemporaryFolder folder_;
   std::string path_ = folder_ / "joinery.db";
 };
@@ -39,16 +43,16 @@ class BlobOwnersTest : public ::testing::Test {
 TEST_F(BlobOwnersTest, AProjectHasWhatItWasGivenUntilItIsRemoved) {
   const auto owners = Open();
   EXPECT_THAT(owners->Has("red", Blob('a', 5).digest), IsOkAndHolds(false));
-  ASSERT_THAT(owners->Add("red", {Blob('a', 5), Blob('b', 7)}), IsOk());
-  ASSERT_THAT(owners->Add("red", {Blob('a', 5)}), IsOk());
-  ASSERT_THAT(owners->Add("blue", {Blob('a', 5)}), IsOk());
+  ASSERT_THAT(owners->Add(In("red"), {Blob('a', 5), Blob('b', 7)}), IsOk());
+  ASSERT_THAT(owners->Add(In("red"), {Blob('a', 5)}), IsOk());
+  ASSERT_THAT(owners->Add(In("blue"), {Blob('a', 5)}), IsOk());
   EXPECT_THAT(owners->Has("red", Blob('a', 5).digest), IsOkAndHolds(true));
   EXPECT_THAT(owners->Has("blue", Blob('b', 7).digest), IsOkAndHolds(false));
   EXPECT_EQ(owners->UsageOf("red")->blobs, 2);
   EXPECT_EQ(owners->UsageOf("red")->bytes, 12);
   EXPECT_EQ(owners->UsageOf("nobody")->bytes, 0);
   EXPECT_EQ(owners->Usage()->size(), 2);
-  ASSERT_THAT(owners->Remove({Blob('a', 5).digest}), IsOk());
+  ASSERT_THAT(owners->Remove(ServerActor(), {Blob('a', 5).digest}), IsOk());
   EXPECT_THAT(owners->Has("blue", Blob('a', 5).digest), IsOkAndHolds(false));
   EXPECT_EQ(owners->UsageOf("red")->bytes, 7);
   EXPECT_EQ(owners->Usage()->size(), 1);
@@ -63,10 +67,10 @@ TEST_F(BlobOwnersTest, F05_AddingAndRemovingHappensWholeOrNotAtAllWhicheverWrite
     const TemporaryFolder folder;
     path_ = folder / "joinery.db";
     const auto owners = Open(FaultyVfs::kName);
-    ASSERT_THAT(owners->Add("red", {Blob('a', 5)}), IsOk());
+    ASSERT_THAT(owners->Add(In("red"), {Blob('a', 5)}), IsOk());
     FaultyVfs::FailFrom(call);
-    const absl::Status added = owners->Add("red", {Blob('b', 7), Blob('c', 9)});
-    const absl::Status removed = owners->Remove({Blob('a', 5).digest});
+    const absl::Status added = owners->Add(In("red"), {Blob('b', 7), Blob('c', 9)});
+    const absl::Status removed = owners->Remove(ServerActor(), {Blob('a', 5).digest});
     FaultyVfs::FailFrom(0);
     for (const absl::Status& status : {added, removed}) {
       EXPECT_TRUE(status.ok() || absl::IsResourceExhausted(status)) << status;
@@ -79,7 +83,7 @@ TEST_F(BlobOwnersTest, F05_AddingAndRemovingHappensWholeOrNotAtAllWhicheverWrite
     EXPECT_GE(is_removed, removed.ok());
     EXPECT_GE(is_added, added.ok());
     // It goes on when there is room again.
-    EXPECT_THAT(owners->Add("red", {Blob('d', 1)}), IsOk());
+    EXPECT_THAT(owners->Add(In("red"), {Blob('d', 1)}), IsOk());
     EXPECT_EQ(Open()->UsageOf("red")->bytes, bytes + 1);
     if (removed.ok()) break;
   }
@@ -100,7 +104,7 @@ TEST_F(BlobOwnersTest, U01_BlobsOfAnOlderFolderAreAdoptedOnce) {
   };
   ASSERT_THAT(owners->AdoptOnce("default", list), IsOk());
   EXPECT_THAT(owners->Has("default", Blob('a', 5).digest), IsOkAndHolds(true));
-  ASSERT_THAT(owners->Remove({Blob('a', 5).digest}), IsOk());
+  ASSERT_THAT(owners->Remove(ServerActor(), {Blob('a', 5).digest}), IsOk());
   ASSERT_THAT(owners->AdoptOnce("default", list), IsOk());
   ASSERT_THAT(Open()->AdoptOnce("default", list), IsOk());
   EXPECT_EQ(asked, 1);

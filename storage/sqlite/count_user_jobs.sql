@@ -1,1 +1,0 @@
-SELECT queued, running FROM shares WHERE user = :user;

@@ -1,0 +1,1 @@
+SELECT drained FROM server_drain;

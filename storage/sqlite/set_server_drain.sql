@@ -1,0 +1,1 @@
+UPDATE server_drain SET drained = :drained;
