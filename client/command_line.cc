@@ -27,8 +27,9 @@ constexpr char kFooter[] =
     "  id=$(joinery submit model.onnx --config c.prototxt --calibration photos/)\n"
     "  joinery jobs watch @last\n"
     "\n"
-    "The server is the one of --server, else of JOINERY_SERVER, else of `server = \"HOST:PORT\"` in\n"
-    "~/.config/joinery/config.toml, else 127.0.0.1:7420. token_file, tls_ca, tls_cert and tls_key may stand there "
+    "The server is the one of --server, else of JOINERY_SERVER, else of joinery login, else of `server = "
+    "\"HOST:PORT\"`\n"
+    "in ~/.config/joinery/config.toml, else 127.0.0.1:7420. token_file, tls_ca, tls_cert and tls_key may stand there "
     "too.\n"
     "\n"
     "Exit codes: 0 success, 1 job failed, 2 usage, 3 not found, 4 permission, 5 server unreachable or overloaded,\n"
@@ -71,6 +72,9 @@ std::unique_ptr<CLI::App> MakeApp(GlobalOptions& options, Command* command) {
   AddFetch(*app, command);
   AddWorkers(*app, command);
   AddInfo(*app, command);
+  AddLogin(*app, command);
+  AddLogout(*app, command);
+  AddWhoAmI(*app, command);
   AddAdmin(*app, command);
   AddCompletion(*app, command);
   AddVersion(*app, command);

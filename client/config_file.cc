@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "client/error.h"
+#include "client/logins.h"
 #include "client/nearest.h"
 
 namespace joinery::client {
@@ -51,6 +52,7 @@ absl::Status UnknownKey(const std::string& path, int line, absl::string_view key
 // Where the value of `key` goes; nullptr if there is no such key.
 std::string* FieldFor(absl::string_view key, ConfigFile& config) {
   if (key == "server") return &config.server;
+  if (key == "token") return &config.token;
   if (key == "token_file") return &config.token_file;
   if (key == "tls_ca") return &config.tls_ca;
   if (key == "tls_cert") return &config.tls_cert;
@@ -64,7 +66,10 @@ absl::StatusOr<ConfigFile> ReadConfigFile(const std::string& path) {
   const absl::StatusOr<std::string> text = base::ReadFile(path, kMaxConfigSize);
   if (absl::IsNotFound(text.status())) return ConfigFile();
   if (!text.ok()) return LocalIo(text.status());
-  return ParseConfigFile(*text, path);
+  ASSIGN_OR_RETURN(ConfigFile config, ParseConfigFile(*text, path));
+  if (config.token.empty()) return config;
+  return WithFix(absl::InvalidArgumentError(absl::StrCat(path, ": a token does not belong here")),
+                 "put it into a file of its own and name that with token_file, or use joinery login");
 }
 
 std::string FirstOf(const std::string& flag, const std::string& variable, const Environment& environment,
@@ -87,6 +92,8 @@ std::string UserFolder(const Environment& environment, const std::string& variab
   return home.has_value() ? absl::StrCat(*home, "/", below_home, "/joinery") : "";
 }
 
+}  // namespace
+
 absl::StatusOr<std::string> WithPort(const std::string& server, absl::string_view origin) {
   if (absl::StrContains(server, "://") || absl::StrContains(server, "/") || absl::StrContains(server, " ")) {
     return WithFix(absl::InvalidArgumentError(absl::StrCat("\"", server, "\" (", origin, ") is not HOST:PORT")),
@@ -97,8 +104,6 @@ absl::StatusOr<std::string> WithPort(const std::string& server, absl::string_vie
   const bool has_port = colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
   return has_port ? server : absl::StrCat(server, ":", kDefaultPort);
 }
-
-}  // namespace
 
 Environment ProcessEnvironment() {
   return [](const std::string& name) -> std::optional<std::string> {
@@ -145,6 +150,8 @@ absl::StatusOr<std::string> FindServer(const std::string& flag, const Environmen
   if (const auto variable = environment("JOINERY_SERVER"); variable.has_value()) {
     return WithPort(*variable, "JOINERY_SERVER");
   }
+  ASSIGN_OR_RETURN(const std::string login, CurrentLogin(environment));
+  if (!login.empty()) return WithPort(login, "joinery login");
   const std::string path = ConfigFilePath(environment);
   ASSIGN_OR_RETURN(const ConfigFile config, ReadConfigFile(path));
   return config.server.empty() ? kDefaultServer : WithPort(config.server, path);
@@ -159,15 +166,27 @@ absl::StatusOr<credentials::Sources> FindCredentials(const credentials::Sources&
     // A secret of one server is no business of another.
     if (configured_server != server) config = ConfigFile();
   }
+  ASSIGN_OR_RETURN(const ConfigFile login, ReadLogin(server, environment));
   credentials::Sources found;
+  found.token = flags.token;
   found.token_file = flags.token_file;
-  if (found.token_file.empty()) {
+  if (found.token.empty() && found.token_file.empty()) {
     found.token = environment("JOINERY_TOKEN").value_or("");
-    found.token_file = FirstOf("", "JOINERY_TOKEN_FILE", environment, Beside(path, config.token_file));
+    found.token_file = environment("JOINERY_TOKEN_FILE").value_or("");
   }
-  found.tls_ca = FirstOf(flags.tls_ca, "JOINERY_TLS_CA", environment, Beside(path, config.tls_ca));
-  found.tls_cert = FirstOf(flags.tls_cert, "JOINERY_TLS_CERT", environment, Beside(path, config.tls_cert));
-  found.tls_key = FirstOf(flags.tls_key, "JOINERY_TLS_KEY", environment, Beside(path, config.tls_key));
+  if (found.token.empty() && found.token_file.empty()) {
+    found.token = login.token;
+    if (login.token.empty()) found.token_file = Beside(path, config.token_file);
+  }
+  const auto or_login = [](const std::string& kept, const std::string& configured) {
+    return kept.empty() ? configured : kept;
+  };
+  found.tls_ca =
+      FirstOf(flags.tls_ca, "JOINERY_TLS_CA", environment, or_login(login.tls_ca, Beside(path, config.tls_ca)));
+  found.tls_cert =
+      FirstOf(flags.tls_cert, "JOINERY_TLS_CERT", environment, or_login(login.tls_cert, Beside(path, config.tls_cert)));
+  found.tls_key =
+      FirstOf(flags.tls_key, "JOINERY_TLS_KEY", environment, or_login(login.tls_key, Beside(path, config.tls_key)));
   return found;
 }
 

@@ -21,6 +21,8 @@ inline constexpr char kDefaultServer[] = "127.0.0.1:7420";
 // Empty: not set.
 struct ConfigFile {
   std::string server;
+  // In the files of logins alone.
+  std::string token;
   std::string token_file;
   std::string tls_ca;
   std::string tls_cert;
@@ -37,13 +39,16 @@ std::string ConfigFilePath(const Environment& environment);
 // ${XDG_STATE_HOME:-~/.local/state}/joinery: what is remembered between runs; empty if there is no home.
 std::string StateFolder(const Environment& environment);
 
-// HOST:PORT: `flag` if not empty, else JOINERY_SERVER, else the configuration file's, else kDefaultServer. A missing
-// port is 7420. A missing configuration file is fine, a wrong one is not.
+// `server` with a port, 7420 if it has none. `origin` is for messages. Errors: kInvalidArgument.
+absl::StatusOr<std::string> WithPort(const std::string& server, absl::string_view origin);
+
+// HOST:PORT: `flag` if not empty, else JOINERY_SERVER, else the one logged in to last, else the configuration file's,
+// else kDefaultServer. A missing configuration file is fine, a wrong one is not.
 absl::StatusOr<std::string> FindServer(const std::string& flag, const Environment& environment);
 
-// Each of `flags` if not empty, else JOINERY_TOKEN, JOINERY_TOKEN_FILE, JOINERY_TLS_CA, ..., else the configuration
-// file's, whose relative paths begin at its folder. The file's token is for the file's server only, if it names one:
-// `server`, as FindServer answers, may be another.
+// Each of `flags` if not empty, else JOINERY_TOKEN, JOINERY_TOKEN_FILE, JOINERY_TLS_CA, ..., else what a login kept for
+// `server`, else the configuration file's, whose relative paths begin at its folder. The file's token is for the file's
+// server only, if it names one: `server`, as FindServer answers, may be another.
 absl::StatusOr<credentials::Sources> FindCredentials(const credentials::Sources& flags, const std::string& server,
                                                      const Environment& environment);
 

@@ -266,4 +266,29 @@ absl::StatusOr<std::vector<v1::SubjectLimits>> Session::ListLimits() {
   return std::vector<v1::SubjectLimits>(response.subjects().begin(), response.subjects().end());
 }
 
+absl::StatusOr<v1::WhoAmIResponse> Session::WhoAmI() {
+  return Call("asking who you are", *admin_, &v1::AdminService::Stub::WhoAmI, v1::WhoAmIRequest());
+}
+
+absl::StatusOr<v1::ListUsersResponse> Session::ListUsers() {
+  return Call("listing users", *admin_, &v1::AdminService::Stub::ListUsers, v1::ListUsersRequest());
+}
+
+absl::StatusOr<v1::ListAuditResponse> Session::ListAudit(const v1::ListAuditRequest& request) {
+  return Call("reading the audit log", *admin_, &v1::AdminService::Stub::ListAudit, request);
+}
+
+absl::StatusOr<v1::Queue> Session::GetQueue(int limit) {
+  v1::GetQueueRequest request;
+  request.set_limit(limit);
+  return Call("asking for the queue", *admin_, &v1::AdminService::Stub::GetQueue, request);
+}
+
+absl::StatusOr<v1::SetServerDrainResponse> Session::SetServerDrain(bool drained) {
+  v1::SetServerDrainRequest request;
+  request.set_drained(drained);
+  return Call(drained ? "draining the server" : "resuming the server", *admin_, &v1::AdminService::Stub::SetServerDrain,
+              request);
+}
+
 }  // namespace joinery::client

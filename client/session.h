@@ -88,12 +88,18 @@ class Session {
   absl::StatusOr<v1::Worker> SetWorkerDrain(const std::string& name, bool drained);
   absl::StatusOr<v1::ServerInfo> GetServerInfo();
 
+  absl::StatusOr<v1::WhoAmIResponse> WhoAmI();
+
   // For operators. After an error of CreateToken there may be a token that nobody knows.
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
   absl::StatusOr<std::vector<v1::Token>> ListTokens();
   absl::StatusOr<v1::Token> RevokeToken(const std::string& id);
   absl::StatusOr<v1::SubjectLimits> SetLimits(const v1::SubjectLimits& subject);
   absl::StatusOr<std::vector<v1::SubjectLimits>> ListLimits();
+  absl::StatusOr<v1::ListUsersResponse> ListUsers();
+  absl::StatusOr<v1::ListAuditResponse> ListAudit(const v1::ListAuditRequest& request);
+  absl::StatusOr<v1::Queue> GetQueue(int limit);
+  absl::StatusOr<v1::SetServerDrainResponse> SetServerDrain(bool drained);
 
   // Calls `on_event` for each event after `after_sequence`, each once and in order, until the job is final; answers
   // with the final job. Stops at the first error of `on_event` and returns it. At `deadline`: Origin::kWaitTimedOut.

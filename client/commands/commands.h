@@ -14,6 +14,9 @@ void AddJobs(CLI::App& parent, Command* command);
 void AddFetch(CLI::App& parent, Command* command);
 void AddWorkers(CLI::App& parent, Command* command);
 void AddInfo(CLI::App& parent, Command* command);
+void AddLogin(CLI::App& parent, Command* command);
+void AddLogout(CLI::App& parent, Command* command);
+void AddWhoAmI(CLI::App& parent, Command* command);
 void AddAdmin(CLI::App& parent, Command* command);
 void AddCompletion(CLI::App& parent, Command* command);
 void AddVersion(CLI::App& parent, Command* command);
@@ -28,5 +31,10 @@ void AddJobsCancel(CLI::App& parent, Command* command);
 // Below `admin`.
 void AddAdminToken(CLI::App& parent, Command* command);
 void AddAdminQuota(CLI::App& parent, Command* command);
+void AddAdminUser(CLI::App& parent, Command* command);
+void AddAdminProject(CLI::App& parent, Command* command);
+void AddAdminWorker(CLI::App& parent, Command* command);
+void AddAdminQueue(CLI::App& parent, Command* command);
+void AddAdminAudit(CLI::App& parent, Command* command);
 
 }  // namespace joinery::client

@@ -29,6 +29,7 @@ absl::Status Info(Invocation& invocation) {
                                  {"live workers", absl::StrCat(info.live_workers())},
                                  {"queued jobs", absl::StrCat(info.queued_jobs())},
                                  {"running jobs", absl::StrCat(info.running_jobs())},
+                                 {"gives jobs to workers", info.drained() ? "no, it is drained" : "yes"},
                                  {"blobs", absl::StrCat(info.blob_count(), " (", FormatBytes(info.blob_bytes()), ")")},
                                  {"largest upload", FormatBytes(info.max_blob_size())},
                                  {"free space", FormatBytes(info.free_bytes())}}});

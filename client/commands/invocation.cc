@@ -32,6 +32,12 @@ Invocation::Invocation(GlobalOptions options, ProgressMode progress_mode, const 
       tracer_(tracer),
       progress_(progress_mode, console, clock) {}
 
+void Invocation::UseLogin(const std::string& server, const std::string& token) {
+  options_.server = server;
+  options_.credentials.token = token;
+  options_.credentials.token_file.clear();
+}
+
 absl::StatusOr<Session*> Invocation::Connect() {
   if (session_ != nullptr) return session_.get();
   SessionOptions options;

@@ -43,6 +43,9 @@ class Invocation {
   Interruption& interruption() { return interruption_; }
   ProgressDisplay& progress() { return progress_; }
 
+  // From now on that server, with that token, whatever was said elsewhere. Before Connect.
+  void UseLogin(const std::string& server, const std::string& token);
+
   // The first call connects.
   absl::StatusOr<Session*> Connect();
 

@@ -2,24 +2,12 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "client/commands/commands.h"
-#include "client/json.h"
+#include "client/commands/worker_table.h"
 
 namespace joinery::client {
 namespace {
-
-// "8 CPUs, 16.0 GB, 1 GPUs, lab".
-std::string DescribeCapabilities(const v1::Capabilities& capabilities) {
-  std::vector<std::string> parts;
-  if (capabilities.cpus() > 0) parts.push_back(absl::StrCat(capabilities.cpus(), " CPUs"));
-  if (capabilities.memory_bytes() > 0) parts.push_back(FormatBytes(capabilities.memory_bytes()));
-  if (capabilities.gpus() > 0) parts.push_back(absl::StrCat(capabilities.gpus(), " GPUs"));
-  parts.insert(parts.end(), capabilities.labels().begin(), capabilities.labels().end());
-  return absl::StrJoin(parts, ", ");
-}
 
 struct WorkersArguments {
   std::string drain;
@@ -31,20 +19,7 @@ absl::Status Workers(Invocation& invocation, const WorkersArguments& arguments) 
   if (!arguments.drain.empty()) RETURN_IF_ERROR(session->SetWorkerDrain(arguments.drain, true).status());
   if (!arguments.resume.empty()) RETURN_IF_ERROR(session->SetWorkerDrain(arguments.resume, false).status());
   ASSIGN_OR_RETURN(const std::vector<v1::Worker> workers, session->ListWorkers());
-  if (invocation.options().json) {
-    ASSIGN_OR_RETURN(const std::string document, JsonListOf(workers, ""));
-    return invocation.console().Print(document);
-  }
-  const bool for_people = invocation.console().traits().out_is_terminal;
-  Table table{{"NAME", "COMPILER", "LAST SEEN", "JOB", "TAKES JOBS", "HAS"}, {}};
-  table.rows.reserve(workers.size());
-  for (const v1::Worker& worker : workers) {
-    const absl::Duration age = invocation.clock().Now() - absl::FromUnixSeconds(worker.last_seen_at().seconds());
-    table.rows.push_back({worker.name(), worker.compiler_version(),
-                          for_people ? FormatAge(age) : FormatTimestamp(worker.last_seen_at()), worker.job_id(),
-                          worker.drained() ? "drained" : "yes", DescribeCapabilities(worker.capabilities())});
-  }
-  return invocation.PrintTable(table);
+  return PrintWorkers(invocation, workers);
 }
 
 }  // namespace

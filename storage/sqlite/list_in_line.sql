@@ -5,7 +5,7 @@ SELECT jobs.id, jobs.user, jobs.project, jobs.created_at, jobs.options, jobs.not
          AS project_running
 FROM (SELECT line.number, line.turn, line.rank, shares.running, shares.served
       FROM (SELECT number, user, rank, row_number() OVER (PARTITION BY user ORDER BY rank, number) AS turn
-            FROM jobs WHERE state = 'queued') AS line
+            FROM jobs INDEXED BY jobs_of_user_in_line WHERE state = 'queued') AS line
       JOIN shares ON shares.user = line.user
       ORDER BY line.turn, shares.running, shares.served, line.rank, line.number LIMIT :limit) AS line
 JOIN jobs ON jobs.number = line.number

@@ -1,83 +1,13 @@
 """Who may do what: tokens, encryption, and projects that do not see each other, with all programs as people run them."""
 
-import subprocess
-
 import pytest
 from programs import files_below, wait_until
+from secured import Secured, make_authority, make_certificate
 
 try:
     import grpc
 except ImportError:
     grpc = None
-
-
-def _openssl(folder, *words):
-    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-
-def _make_authority(folder, name):
-    _openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
-
-
-def _make_certificate(folder, authority, name, alternative_name):
-    _openssl(folder, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-             "-keyout", f"{name}.key", "-out", f"{name}.csr")
-    (folder / f"{name}.ext").write_text(f"subjectAltName={alternative_name}\n")
-    _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem", "-CAkey", f"{authority}.key",
-             "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
-
-
-class Secured:
-    """A service that encrypts and wants tokens."""
-
-    def __init__(self, programs, service, alternative_name="IP:127.0.0.1"):
-        self.service, self.programs = service, programs
-        self.keys = programs.folder / "keys"
-        self.keys.mkdir()
-        _make_authority(self.keys, "ca")
-        _make_authority(self.keys, "stranger")
-        _make_certificate(self.keys, "ca", "server", alternative_name)
-        self.secrets = []
-        self.root = self.first_token("root", "default", "admin")
-        self.worker_token = self.first_token("lab", "default", "work")
-        service.start_server(options=["--tls-cert", self.keys / "server.pem", "--tls-key", self.keys / "server.key",
-                                      "--log-level", "debug"])
-
-    def keep(self, name, secret):
-        self.secrets.append(secret)
-        path = self.keys / f"{name}.token"
-        path.write_text(secret + "\n")
-        return path
-
-    def first_token(self, user, project, scopes):
-        """As the operator of the host makes it, without the server."""
-        done = self.programs.run("joineryd", "token", "create", "--data-dir", self.service.data, "--user", user,
-                                 "--project", project, "--scope", scopes)
-        assert done.code == 0, done.err
-        return self.keep(user, done.out.strip())
-
-    def options(self, token):
-        return ["--tls-ca", self.keys / "ca.pem", *(["--token-file", token] if token else [])]
-
-    def client(self, token, *arguments):
-        return self.service.client(*arguments, *self.options(token))
-
-    def json(self, token, *arguments):
-        return self.service.json(*arguments, *self.options(token))
-
-    def token(self, user, project, scopes):
-        """As an administrator makes it; the path of its file, and its id."""
-        made = self.json(self.root, "admin", "token", "create", "--user", user, "--project", project, "--scope", scopes)
-        return self.keep(user, made["secret"]), made["token"]["id"]
-
-    def start_worker(self):
-        return self.service.start_worker(*self.options(self.worker_token), "--log-level", "trace")
-
-
-@pytest.fixture
-def secured(programs, service):
-    return Secured(programs, service)
 
 
 def _error(done, code, words):
@@ -186,7 +116,7 @@ def test_tokens_do_not_go_in_plain_text(programs, service):
         assert "A" * 43 not in done.err + done.out
     # To this machine they do, and a server without encryption is told from one with it.
     assert service.client("info", "--token-file", token).code == 0
-    _make_authority(programs.files, "ca")
+    make_authority(programs.files, "ca")
     _error(service.client("info", "--tls-ca", programs.files / "ca.pem"), 4, "does not encrypt")
 
 
@@ -211,3 +141,63 @@ def test_operators_manage_tokens_and_limits(secured):
     assert items[0]["limits"] == {"blob_bytes": str(2 << 30), "running_jobs": "3"}
     _error(secured.client(secured.root, "admin", "quota", "set", "--queued-jobs", "1"), 2, "whose limits?")
     _error(secured.client(secured.root, *set_limits, "--queued-jobs", "many"), 2, "neither a number nor none")
+
+
+def _certificate(secured, name):
+    return ["--tls-cert", secured.keys / f"{name}.pem", "--tls-key", secured.keys / f"{name}.key"]
+
+
+def test_mutual_tls_wants_a_certificate_of_the_right_authority(programs, service):
+    secured = Secured(programs, service, client_authority="ca")
+    make_certificate(secured.keys, "ca", "ann", "DNS:ann")
+    make_certificate(secured.keys, "stranger", "mallory", "DNS:ann")
+    assert secured.client(secured.root, "info", *_certificate(secured, "ann")).code == 0
+    # Neither without one nor with one of somebody else's does anything get through, not even a right token.
+    for certificate in ([], _certificate(secured, "mallory")):
+        refused = secured.client(secured.root, "info", *certificate, "--connect-timeout", "3s")
+        assert refused.code in (4, 5) and refused.out == "", refused
+    # The certificate opens the connection, the token is asked for all the same.
+    _error(secured.client(None, "info", *_certificate(secured, "ann")), 4, "this server wants a token")
+    worker = service.start_worker(*secured.options(secured.worker_token), *_certificate(secured, "ann"))
+    wait_until(lambda: service.json("workers", *secured.options(secured.root), *_certificate(secured, "ann"))["items"],
+               "the worker is known")
+    assert worker.is_running()
+
+
+def test_u06_certificates_and_authorities_are_exchanged_while_the_server_runs(programs, service):
+    secured = Secured(programs, service, client_authority="clients")
+    for name in ("ann", "bob"):
+        make_certificate(secured.keys, "ca" if name == "ann" else "stranger", name, f"DNS:{name}")
+    ann = [*secured.options(secured.root), *_certificate(secured, "ann")]
+    assert service.client("info", *ann).code == 0
+    bob = ["--tls-ca", secured.keys / "stranger.pem", "--token-file", secured.root, *_certificate(secured, "bob"),
+           "--connect-timeout", "3s"]
+    assert service.client("info", *bob).code != 0
+    # A new authority for clients beside the old one, then a new certificate, of another authority, for the server.
+    both = (secured.keys / "ca.pem").read_text() + (secured.keys / "stranger.pem").read_text()
+    _replace(secured.keys / "clients.pem", both)
+    make_certificate(secured.keys, "stranger", "renewed", "IP:127.0.0.1")
+    _replace(secured.keys / "server.key", (secured.keys / "renewed.key").read_text())
+    _replace(secured.keys / "server.pem", (secured.keys / "renewed.pem").read_text())
+    wait_until(lambda: service.client("info", *bob).code == 0, "the server has the new files")
+    _error(service.client("info", *ann), 4, "is not of an authority in --tls-ca")
+    assert service.server.is_running()
+
+
+def _replace(path, text):
+    """As tools that renew certificates do it: never half a file."""
+    beside = path.with_suffix(".new")
+    beside.write_text(text)
+    beside.rename(path)
+
+
+def test_u06_tokens_are_exchanged_while_the_server_runs(secured):
+    old, old_id = secured.token("ann", "vision", "submit")
+    new, _ = secured.token("ann", "vision", "submit")
+    assert secured.client(old, "jobs", "list").code == 0 and secured.client(new, "jobs", "list").code == 0
+    assert secured.client(secured.root, "admin", "token", "revoke", old_id).code == 0
+    _error(secured.client(old, "jobs", "list"), 4, "was revoked on")
+    assert secured.client(new, "jobs", "list").code == 0
+    # One that the host's operator makes beside the running server opens it too.
+    newest = secured.first_token("ann", "vision", "submit")
+    assert secured.json(newest, "whoami")["user"] == "ann"

@@ -6,6 +6,7 @@ import tempfile
 import inputs as build_inputs
 import programs as real_programs
 import pytest
+import secured as secured_service
 import service as real_service
 
 SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt.
@@ -25,6 +26,12 @@ def programs():
 def service(programs):
     """Nothing runs yet."""
     return real_service.Service(programs)
+
+
+@pytest.fixture
+def secured(programs, service):
+    """With TLS and tokens; the server runs."""
+    return secured_service.Secured(programs, service)
 
 
 @pytest.fixture

@@ -169,6 +169,25 @@ TEST_F(BlobServiceTest, C05_AProjectHasNoMoreThanItsShare) {
   EXPECT_THAT(Upload({Header(base::Sha256("abcdef"), 6)}), IsGrpcOk());
 }
 
+TEST_F(BlobServiceTest, C05_AChangedQuotaOfBytesHoldsAtOnceForUsersAndProjects) {
+  Restart({.max_blob_bytes = 100, .max_project_bytes = 10});
+  const auto limit = [&](storage::LimitKind kind, const std::string& name, int64_t bytes) {
+    EXPECT_THAT(accounts_->SetLimits({kind, name}, {.blob_bytes = bytes}, {}), joinery::testing::IsOk());
+  };
+  limit(storage::LimitKind::kProject, "default", 20);
+  EXPECT_THAT(Upload({Header(base::Sha256("abcdefghijkl"), 12), Chunk(0, "abcdefghijkl")}), IsGrpcOk());
+  limit(storage::LimitKind::kUser, "*", 15);
+  EXPECT_THAT(Upload({Header(base::Sha256("1234"), 4), Chunk(0, "1234")}),
+              IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          HasSubstr("no room for 4 bytes: user local may have 15 bytes and has 12 in blobs")));
+  limit(storage::LimitKind::kUser, "local", 17);
+  EXPECT_THAT(Upload({Header(base::Sha256("1234"), 4), Chunk(0, "1234")}), IsGrpcOk());
+  limit(storage::LimitKind::kUser, "local", 100);
+  EXPECT_THAT(Upload({Header(base::Sha256("56789"), 5), Chunk(0, "56789")}),
+              IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          HasSubstr("project default may have 20 bytes and has 16 in blobs")));
+}
+
 TEST_F(BlobServiceTest, F21_AnUploadGoesOnAtAnyByteThatTheServerHas) {
   for (size_t kept = 1; kept < 6; ++kept) {
     const std::string bytes = absl::StrCat(kept, "bcdef");

@@ -11,11 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "joinery/v1/admin.grpc.pb.h"
 #include "joinery/v1/blobs.grpc.pb.h"
 #include "joinery/v1/jobs.grpc.pb.h"
 #include "joinery/v1/server.grpc.pb.h"
 #include "joinery/v1/workers.grpc.pb.h"
 #include "server/server.h"
+#include "storage/sqlite/access_store.h"
+#include "storage/sqlite/audit_log.h"
 #include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/job_store.h"
 #include "tests/testing/fake_authenticator.h"
@@ -50,6 +53,10 @@ class ServerTest : public ::testing::Test {
     auto owners = storage::SqliteBlobOwners::Open(folder_ / "joinery.db", clock_, jobs_->writer());
     ASSERT_THAT(owners, joinery::testing::IsOk());
     owners_ = *std::move(owners);
+    accounts_ = *storage::SqliteAccessStore::Open({.path = folder_ / "joinery.db", .vfs = ""});
+    audit_log_ = *storage::SqliteAuditLog::Open(folder_ / "joinery.db", jobs_->writer());
+    administration_ =
+        std::make_unique<access::Administration>(*accounts_, clock_, joinery::testing::FakeRandomSource(2));
     blobs_.OnPut([this](const std::string& digest, int64_t size) {
       const storage::OwnedBlob blob = {.digest = digest, .size = size};
       EXPECT_THAT(owners_->Add(access::ActorOf(access::LocalCaller()), {&blob, 1}), joinery::testing::IsOk());
@@ -60,15 +67,18 @@ class ServerTest : public ::testing::Test {
   // A new server on the same stores.
   void Restart(const UploadLimits& uploads) {
     server_.reset();
-    auto server =
-        Server::Start({.listen = "127.0.0.1:0", .jobs = {.lease_term = absl::Seconds(15)}, .uploads = uploads},
-                      authenticator_, *jobs_, blobs_, *owners_, clock_);
+    auto server = Server::Start({.listen = "127.0.0.1:0",
+                                 .admin = {.administration = administration_.get(), .audit_log = audit_log_.get()},
+                                 .jobs = {.lease_term = absl::Seconds(15)},
+                                 .uploads = uploads},
+                                authenticator_, *jobs_, blobs_, *owners_, clock_);
     ASSERT_THAT(server, joinery::testing::IsOk());
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
     blob_stub_ = v1::BlobService::NewStub(channel_);
     job_stub_ = v1::JobService::NewStub(channel_);
     worker_stub_ = v1::WorkerService::NewStub(channel_);
+    admin_stub_ = v1::AdminService::NewStub(channel_);
   }
 
   // A request for a job whose blobs are there.
@@ -143,11 +153,15 @@ class ServerTest : public ::testing::Test {
   joinery::testing::FakeBlobStore blobs_;
   std::unique_ptr<storage::SqliteJobStore> jobs_;
   std::unique_ptr<storage::SqliteBlobOwners> owners_;
+  std::unique_ptr<storage::SqliteAccessStore> accounts_;
+  std::unique_ptr<storage::SqliteAuditLog> audit_log_;
+  std::unique_ptr<access::Administration> administration_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::BlobService::Stub> blob_stub_;
   std::unique_ptr<v1::JobService::Stub> job_stub_;
   std::unique_ptr<v1::WorkerService::Stub> worker_stub_;
+  std::unique_ptr<v1::AdminService::Stub> admin_stub_;
 };
 
 }  // namespace joinery::server
