@@ -138,8 +138,8 @@ struct BlobUse {
 // Thread-safe; every call is one transaction. Once Enqueue, Finish, Cancel or ExpireLeases has answered, the change
 // survives a power loss; leases, renewals and events survive a crash of the process (a lease that a power loss undid is
 // lost: its job is queued, and the worker is told so). Any call may fail with kUnavailable (try again),
-// kResourceExhausted (no room on disk) or kDataLoss (damaged storage); what failed so may have happened all the same, as
-// when an answer is lost. What was asked for by somebody, and jobs that fail or are deleted, are in the audit log.
+// kResourceExhausted (no room on disk) or kDataLoss (damaged storage); what failed so may have happened all the same,
+// as when an answer is lost. What was asked for by somebody, and jobs that fail or are deleted, are in the audit log.
 class JobStore {
  public:
   virtual ~JobStore() = default;

@@ -42,7 +42,7 @@ class Secured:
 
     def keep(self, name, secret):
         self.secrets.append(secret)
-        path = self.keys / f"{name}.token"
+        path = self.keys / f"{name}-{len(self.secrets)}.token"
         path.write_text(secret + "\n")
         return path
 
