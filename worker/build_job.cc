@@ -85,6 +85,43 @@ absl::StatusOr<CachedBlob> FetchInput(const v1::BlobRef& blob, const char* what,
   return cached;
 }
 
+v1::Failure NoGpu() {
+  v1::Failure failure;
+  failure.set_reason(v1::FAILURE_REASON_GPU_UNAVAILABLE);
+  failure.set_message("the job asks for a GPU, and this worker has none free that works and has the memory asked for");
+  return failure;
+}
+
+// nullopt: the job runs on the CPU.
+std::optional<GpuLease> TakeGpu(const v1::BuildSpec& spec, const BuildContext& context) {
+  if (spec.device() == v1::DEVICE_CPU || context.compiler.gpus == nullptr) return std::nullopt;
+  std::optional<GpuLease> lease = context.compiler.gpus->Take(context.gpu_memory_bytes);
+  if (lease.has_value()) {
+    context.events.AddWorkerLine(v1::LOG_LEVEL_INFO, absl::StrCat("the job has ", gpu::Describe(lease->gpu)));
+  }
+  return lease;
+}
+
+void ChooseDevice(const v1::BuildSpec& spec, const std::optional<GpuLease>& gpu, const BuildContext& context,
+                  ChildCommand& command) {
+  command.arguments.emplace_back("--device");
+  if (!gpu.has_value()) {
+    command.arguments.emplace_back("cpu");
+    return;
+  }
+  command.arguments.emplace_back(spec.device() == v1::DEVICE_CUDA ? "cuda:0" : "auto");
+  context.compiler.gpus->Give(gpu->gpu, command);
+}
+
+// A GPU that failed a job and does not work any more is given to no other.
+void SuspectGpu(const v1::Failure& failure, const std::optional<GpuLease>& gpu, const BuildContext& context) {
+  if (failure.reason() != v1::FAILURE_REASON_GPU_UNAVAILABLE || !gpu.has_value()) return;
+  const absl::Status status = context.compiler.gpus->ProveAgain(gpu->gpu, context.compiler.check_gpu);
+  if (status.ok()) return;
+  context.events.AddWorkerLine(v1::LOG_LEVEL_WARNING, absl::StrCat("this worker gives no more jobs to ",
+                                                                   gpu::Describe(gpu->gpu), ": ", status.message()));
+}
+
 ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, const std::vector<std::string>& inputs,
                          const CompilerSettings& compiler) {
   ChildCommand command;
@@ -117,11 +154,14 @@ void AttachOutput(const std::string& output, const DisplayNames& names, EventQue
 absl::StatusOr<std::optional<v1::Failure>> RunCompiler(const v1::BuildSpec& spec, const std::string& folder,
                                                        const std::vector<std::string>& inputs,
                                                        const BuildContext& context) {
+  const std::optional<GpuLease> gpu = TakeGpu(spec, context);
+  if (spec.device() == v1::DEVICE_CUDA && !gpu.has_value()) return NoGpu();
   const DisplayNames names(spec);
   telemetry::SpanScope span(context.tracer, "compile");
   StageTimes stages(context.tracer, span.context(), context.metrics);
   CompilerEvents events(context.events, names, stages);
   ChildCommand command = MakeCommand(spec, folder, inputs, context.compiler);
+  ChooseDevice(spec, gpu, context, command);
   if (span.context().has_value()) {
     command.environment.push_back(
         absl::StrCat(telemetry::kTraceparentVariable, "=", telemetry::FormatTraceparent(*span.context())));
@@ -136,6 +176,7 @@ absl::StatusOr<std::optional<v1::Failure>> RunCompiler(const v1::BuildSpec& spec
   const absl::Status status = failure.has_value() ? absl::UnknownError(failure->message()) : absl::OkStatus();
   stages.Finish(status);
   span.SetStatus(status);
+  if (failure.has_value()) SuspectGpu(*failure, gpu, context);
   if (events.failure().has_value()) return failure;
   if (!failure.has_value() || end.stopped) return failure;
   AttachOutput(end.last_output, names, context.events);

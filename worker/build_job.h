@@ -12,6 +12,7 @@
 #include "telemetry/tracer.h"
 #include "worker/blob_cache.h"
 #include "worker/event_queue.h"
+#include "worker/gpu_pool.h"
 #include "worker/job_stop.h"
 #include "worker/metrics.h"
 #include "worker/spawn.h"
@@ -26,6 +27,10 @@ struct CompilerSettings {
   Sandbox sandbox = {};
   // Whether the compiler works at all. Asked after a failure that no job is to blame for.
   std::function<absl::Status()> check = [] { return absl::OkStatus(); };
+  // Null: jobs have no GPU. Must outlive the jobs.
+  GpuPool* gpus = nullptr;
+  // Whether the compiler can use a GPU. Asked after a job failed on it.
+  GpuPool::Check check_gpu = [](const gpu::Gpu&) { return absl::OkStatus(); };
 };
 
 // What a job is run with. All must outlive the run.
@@ -39,6 +44,8 @@ struct BuildContext {
   const JobStop& stop;
   telemetry::Tracer& tracer;
   WorkerMetrics& metrics;
+  // That the job needs free on its GPU.
+  int64_t gpu_memory_bytes = 0;
 };
 
 using BuildOutcome = std::variant<v1::JobResult, v1::Failure>;

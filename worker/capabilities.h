@@ -9,7 +9,7 @@
 
 namespace joinery::worker {
 
-// CPUs and GPUs of this machine; its memory, or `memory_limit_bytes` if that is less (0: no limit).
+// CPUs of this machine; its memory, or `memory_limit_bytes` if that is less (0: no limit).
 v1::Capabilities DetectCapabilities(int64_t memory_limit_bytes, const std::vector<std::string>& labels);
 
 }  // namespace joinery::worker

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/version.h"
+#include "gpu/selection.h"
 #include "worker/byte_size.h"
 #include "worker/text.h"
 
@@ -134,6 +135,18 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundin
       ->type_name("auto|full|basic [auto]");
   app.add_option("--readable", settings.readable, "More that the compiler may read; may be given more than once")
       ->type_name("PATH");
+  app.add_option_function<std::string>(
+         "--gpus",
+         [&settings](const std::string& text) {
+           const absl::StatusOr<std::optional<std::vector<int>>> gpus = gpu::ParseGpuList(text);
+           if (!gpus.ok()) throw CLI::ValidationError("--gpus", std::string(gpus.status().message()));
+           settings.gpus = *gpus;
+         },
+         "GPUs that jobs may have, one job each: numbers as nvidia-smi has them, such as 2,3; all; none")
+      ->type_name("N,N|all|none [all]");
+  app.add_option("--gpu-libraries", settings.gpu_libraries,
+                 "Folder of ONNX Runtime's GPU build, of CUDA or of cuDNN; may be given more than once")
+      ->type_name("DIR");
   app.add_option("--label", settings.labels, "What jobs may ask workers for, such as zone=lab; may be repeated")
       ->check(CheckName)
       ->expected(1)
@@ -150,13 +163,18 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundin
   app.add_option("--metrics-listen", settings.metrics_listen,
                  "Where /metrics, /healthz and /readyz are served, such as 127.0.0.1:7422 (default: nowhere)")
       ->type_name("HOST:PORT");
-  app.footer("Example: joinery-worker --server build.example:7420 --memory-limit 16GiB");
+  app.footer(
+      "Examples:\n"
+      "  joinery-worker --server build.example:7420 --memory-limit 16GiB\n"
+      "  joinery-worker --gpus 2,3 --gpu-libraries /opt/onnxruntime-gpu/lib\n"
+      "  joinery-worker check");
   try {
     app.parse(argc, argv);
     settings.compiler = std::filesystem::absolute(settings.compiler);
     settings.cache_folder = std::filesystem::absolute(settings.cache_folder);
     settings.work_folder = std::filesystem::absolute(settings.work_folder);
     for (std::string& path : settings.readable) path = std::filesystem::absolute(path);
+    for (std::string& path : settings.gpu_libraries) path = std::filesystem::absolute(path);
     settings.check_only = check->parsed();
   } catch (const CLI::ParseError& error) {
     return {std::nullopt, app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsageError};

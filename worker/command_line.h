@@ -34,6 +34,10 @@ struct Settings {
   SandboxMode sandbox = SandboxMode::kAuto;
   // Absolute; what the compiler may read besides what it is known to need.
   std::vector<std::string> readable;
+  // Of the GPUs that jobs may have, by index; nullopt: all that work.
+  std::optional<std::vector<int>> gpus;
+  // Absolute; see GpuPoolOptions.
+  std::vector<std::string> gpu_libraries;
   // What jobs may ask for, besides CPUs, memory and GPUs, which are found out.
   std::vector<std::string> labels;
   // Only look at compiler and sandbox, and say what they are like.

@@ -112,6 +112,7 @@ absl::Status LeaseLoop::Lease(const std::stop_token& stop, v1::LeaseJobResponse&
   request.set_worker(options_.worker_name);
   request.set_compiler_version(options_.compiler_version);
   *request.mutable_capabilities() = options_.capabilities;
+  if (options_.compiler.gpus != nullptr) options_.compiler.gpus->Describe(*request.mutable_capabilities());
   request.mutable_wait()->set_seconds(absl::ToInt64Seconds(options_.lease_wait));
   request.mutable_wait()->set_nanos(
       static_cast<int32_t>(absl::ToInt64Nanoseconds(options_.lease_wait % absl::Seconds(1))));
@@ -135,8 +136,8 @@ absl::Status LeaseLoop::RunJob(const v1::Lease& lease, const std::stop_token& ha
   EventQueue events(clock_);
   LeaseKeeper keeper(workers_, lease, events, job_stop, stopwatch_);
   const absl::StatusOr<BuildOutcome> outcome =
-      RunSpec(lease.job().spec(),
-              {blobs_, cache_, work_folder_, options_.compiler, random_, events, job_stop, tracer_, metrics_});
+      RunSpec(lease.job().spec(), {blobs_, cache_, work_folder_, options_.compiler, random_, events, job_stop, tracer_,
+                                   metrics_, lease.job().options().requirements().gpu_memory_bytes()});
 
   absl::Status finished = absl::AbortedError("the lease was lost");
   std::string how = "abandoned";

@@ -25,7 +25,7 @@ struct LeaseLoopOptions {
   std::string server = {};
   CompilerSettings compiler;
   std::string compiler_version;
-  // Told to the server, so that it gives only jobs that fit.
+  // Told to the server, so that it gives only jobs that fit; with the GPUs that compiler.gpus has at the moment.
   v1::Capabilities capabilities = {};
   // How long the server may hold a call while there is no job.
   absl::Duration lease_wait = absl::Seconds(20);

@@ -19,6 +19,7 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "credentials/credentials.h"
+#include "gpu/nvidia_driver.h"
 #include "spdlog/spdlog.h"
 #include "telemetry/log.h"
 #include "telemetry/otlp.h"
@@ -26,8 +27,10 @@
 #include "telemetry/status_endpoint.h"
 #include "worker/blob_cache.h"
 #include "worker/capabilities.h"
+#include "worker/check_gpu.h"
 #include "worker/command_line.h"
 #include "worker/compiler_version.h"
+#include "worker/gpu_pool.h"
 #include "worker/lease_loop.h"
 #include "worker/metrics.h"
 #include "worker/rpc.h"
@@ -127,15 +130,25 @@ absl::Status Run(const Settings& settings, const std::stop_token& stop, const st
   ASSIGN_OR_RETURN(WorkFolder work_folder, WorkFolder::Open(settings.work_folder));
   ASSIGN_OR_RETURN(const ProvenSandbox proven,
                    ProveSandbox(settings.sandbox, settings.compiler, settings.readable, work_folder));
+  gpu::NvidiaDriver driver;
+  GpuPool gpus(driver,
+               {.indices = settings.gpus, .lock_folder = settings.work_folder, .libraries = settings.gpu_libraries});
+  const GpuPool::Check check_gpu = [&](const gpu::Gpu& gpu) {
+    return CheckGpu(gpu, gpus, settings.compiler, proven.sandbox, work_folder);
+  };
+  const std::vector<std::string> gpu_report = gpus.Prove(check_gpu);
   if (settings.check_only) {
     std::cout << "compiler: " << settings.compiler << ' ' << proven.compiler_version << '\n';
     for (const std::string& line : proven.report) std::cout << line << '\n';
+    for (const std::string& line : gpu_report) std::cout << "GPU " << line << '\n';
+    if (gpu_report.empty()) std::cout << "GPU: none\n";
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const BlobCache cache, BlobCache::Open(settings.cache_folder, settings.cache_bytes));
   spdlog::info("worker started worker={} version={} compiler_version={} server={}", settings.name, base::kVersion,
                proven.compiler_version, settings.server);
   for (const std::string& line : proven.report) spdlog::info("sandbox {}", line);
+  for (const std::string& line : gpu_report) spdlog::info("GPU {}", line);
   const base::RealClock clock;
   WorkerMetrics metrics;
   const telemetry::ProcessMetrics process;
@@ -149,7 +162,7 @@ absl::Status Run(const Settings& settings, const std::stop_token& stop, const st
   const auto check = [&] { return ReadCompilerVersion(settings.compiler, proven.sandbox, work_folder).status(); };
   LeaseLoop loop({.worker_name = settings.name,
                   .server = settings.server,
-                  .compiler = {settings.compiler, MakeLimits(settings), proven.sandbox, check},
+                  .compiler = {settings.compiler, MakeLimits(settings), proven.sandbox, check, &gpus, check_gpu},
                   .compiler_version = proven.compiler_version,
                   .capabilities = DetectCapabilities(settings.memory_bytes, settings.labels),
                   .tracer = tracer.get(),

@@ -50,10 +50,10 @@ rlim_t ProcessesOnHost() {
   return sysinfo(&info) == 0 ? info.procs : 0;
 }
 
-std::vector<Limit> MakeLimits(const ChildLimits& limits, bool in_namespaces) {
+std::vector<Limit> MakeLimits(const ChildLimits& limits, bool in_namespaces, bool has_devices) {
   std::vector<Limit> made = {MakeLimit(RLIMIT_CORE, 0, 0)};
   const auto add = [&](__rlimit_resource resource, rlim_t value) { made.push_back(MakeLimit(resource, value, value)); };
-  if (limits.memory_bytes > 0) add(RLIMIT_AS, static_cast<rlim_t>(limits.memory_bytes));
+  if (limits.memory_bytes > 0) add(has_devices ? RLIMIT_DATA : RLIMIT_AS, static_cast<rlim_t>(limits.memory_bytes));
   if (limits.disk_bytes > 0) add(RLIMIT_FSIZE, static_cast<rlim_t>(limits.disk_bytes));
   if (limits.processes > 0) {
     // The supervisor is one, too.
@@ -126,13 +126,13 @@ Preparation Prepare(const ChildCommand& command, Surroundings& words) {
   Preparation preparation{};
   preparation.argv = Pointers(words.arguments);
   preparation.envp = Pointers(words.environment);
-  preparation.limits = MakeLimits(command.limits, sandbox.namespaces);
+  preparation.limits = MakeLimits(command.limits, sandbox.namespaces, !command.devices.empty());
   preparation.folder = command.folder;
   preparation.command_line = FindCommandLine();
   if (sandbox.namespaces) {
-    preparation.view = sandbox::MakeFileView(readable, command.folder);
+    preparation.view = sandbox::MakeFileView(readable, command.devices, command.folder);
   } else if (sandbox.file_rules_abi > 0) {
-    preparation.rules = sandbox::MakeFileRules(sandbox.file_rules_abi, readable, command.folder);
+    preparation.rules = sandbox::MakeFileRules(sandbox.file_rules_abi, readable, command.devices, command.folder);
   }
   // Among its own processes there is nothing to see.
   if (sandbox.call_filter) preparation.call_filter = sandbox::MakeCallFilter(/*may_trace=*/sandbox.namespaces);

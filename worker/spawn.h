@@ -39,6 +39,9 @@ struct ChildCommand {
   Sandbox sandbox;
   // Files and folders it may read besides what the sandbox has.
   std::vector<std::string> readable;
+  // Device files that it may use besides the usual ones. With them limits.memory_bytes is what it may allocate
+  // (RLIMIT_DATA), because drivers of devices take far more addresses than memory.
+  std::vector<std::string> devices = {};
   // NAME=VALUE, besides what every child has.
   std::vector<std::string> environment;
 };

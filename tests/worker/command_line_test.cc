@@ -47,6 +47,17 @@ TEST(CommandLineTest, SizesAndTimesHaveUnits) {
   EXPECT_EQ(line.settings->time_limit, absl::Seconds(90));
 }
 
+TEST(CommandLineTest, GpusAreChosenByNumber) {
+  const std::map<std::string, std::string> home = {{"HOME", "/users/me"}};
+  EXPECT_EQ(Parse({}, home).settings->gpus, std::nullopt);
+  EXPECT_EQ(Parse({"--gpus=none"}, home).settings->gpus, std::vector<int>());
+  const CommandLine line = Parse({"--gpus", "3,2", "--gpu-libraries=/a", "--gpu-libraries", "/b"}, home);
+  ASSERT_TRUE(line.settings.has_value());
+  EXPECT_EQ(line.settings->gpus, (std::vector<int>{2, 3}));
+  EXPECT_EQ(line.settings->gpu_libraries, (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(Parse({"--gpus=x"}, home).exit_code, 2);
+}
+
 TEST(CommandLineTest, TheSandboxIsChosenAndChecked) {
   const std::map<std::string, std::string> home = {{"HOME", "/users/me"}};
   EXPECT_EQ(Parse({}, home).settings->sandbox, SandboxMode::kAuto);

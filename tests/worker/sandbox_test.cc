@@ -18,10 +18,12 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/file.h"
+#include "tests/testing/fake_gpu_driver.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_folder.h"
 #include "tests/worker/child_process_fixture.h"
 #include "worker/classify.h"
+#include "worker/gpu_pool.h"
 #include "worker/work_folder.h"
 
 namespace joinery::worker {
@@ -202,6 +204,37 @@ TEST_P(SandboxTest, OtherFilesAreReadableWhereTheyAreNamed) {
   const std::string report = Trespass(outside);
   EXPECT_THAT(report, HasSubstr("read_secret=done\n"));
   EXPECT_THAT(report, Not(HasSubstr("write_outside=done\n")));
+}
+
+// The files of a driver are stood in for by plain ones.
+TEST_P(SandboxTest, AGpuIsThereWhenAndOnlyWhenItIsGiven) {
+  const TemporaryFolder devices;
+  ASSERT_EQ(chmod(devices.path().c_str(), 0755), 0);
+  for (const char* name : {"nvidiactl", "nvidia-uvm", "nvidia0", "nvidia1"}) {
+    ASSERT_THAT(base::WriteFileAtomically(devices / name, ""), IsOk());
+    ASSERT_EQ(chmod((devices / name).c_str(), 0666), 0);
+  }
+  testing::FakeGpuDriver driver(std::vector<gpu::Gpu>{testing::MakeGpu(0, 8), testing::MakeGpu(1, 8)});
+  const GpuPool pool(driver, {.lock_folder = folder_.path(), .device_folder = devices.path()});
+  limits_.memory_bytes = int64_t{1} << 30;
+  const std::string deed = absl::StrCat("use_devices ", devices / "nvidiactl", " ", devices / "nvidia-uvm", " ",
+                                        devices / "nvidia0", " ", devices / "nvidia1");
+  const std::string refusal = full() ? "ENOENT" : "EACCES";
+
+  EXPECT_EQ(Run(deed).wait_status, 0);
+  const std::string without = absl::StrCat("use=", refusal, "\n");
+  EXPECT_THAT(Report(), HasSubstr(absl::StrCat(without, without, without, without, "addresses=1073741824 ")));
+  EXPECT_THAT(Report(), Not(HasSubstr("CUDA_VISIBLE_DEVICES")));
+
+  ChildCommand command = Command(deed);
+  pool.Give(testing::MakeGpu(1, 8), command);
+  const absl::StatusOr<ChildEnd> end = RunChild(command, stop_, [](absl::string_view) {});
+  ASSERT_THAT(end, IsOk());
+  EXPECT_EQ(end->wait_status, 0) << end->last_output;
+  EXPECT_THAT(Report(), HasSubstr(absl::StrCat("use=done\nuse=done\n", without, "use=done\n")));
+  EXPECT_THAT(Report(), HasSubstr(" data=1073741824\n"));
+  EXPECT_THAT(Report(), Not(HasSubstr("addresses=1073741824 ")));
+  EXPECT_THAT(Report(), HasSubstr("CUDA_VISIBLE_DEVICES=GPU-bbbb\n"));
 }
 
 TEST(ProveSandboxTest, EveryMeasureIsReported) {

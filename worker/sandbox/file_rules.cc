@@ -49,12 +49,14 @@ int LandlockAbi() {
   return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
-FileRules MakeFileRules(int abi, const std::vector<std::string>& readable, const std::string& folder) {
+FileRules MakeFileRules(int abi, const std::vector<std::string>& readable, const std::vector<std::string>& devices,
+                        const std::string& folder) {
   FileRules rules{.abi = abi, .rules = {}};
   for (const std::string& path : readable) AddRule(path, kReadAndRun, rules);
   for (const char* device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
     AddRule(device, kUse, rules);
   }
+  for (const std::string& device : devices) AddRule(device, kUse, rules);
   for (const char* file : {"/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self"}) {
     AddRule(file, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, rules);
   }

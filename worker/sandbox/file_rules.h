@@ -20,9 +20,10 @@ struct FileRules {
 // What the running kernel knows: 0 if nothing.
 int LandlockAbi();
 
-// Reading and running `readable` (files or folders; those that do not exist are left out), the usual devices, and all
-// but running in `folder`.
-FileRules MakeFileRules(int abi, const std::vector<std::string>& readable, const std::string& folder);
+// Reading and running `readable` (files or folders; those that do not exist are left out), the usual devices and
+// `devices`, and all but running in `folder`.
+FileRules MakeFileRules(int abi, const std::vector<std::string>& readable, const std::vector<std::string>& devices,
+                        const std::string& folder);
 
 // Puts the rules onto the calling thread, for good, and for what it starts. With a kernel that knows how, it can then
 // send no signal to processes that were there before. Only system calls. False and errno if the kernel does not want

@@ -133,7 +133,8 @@ const char* FillRoot(const FileView& view) {
 
 }  // namespace
 
-FileView MakeFileView(const std::vector<std::string>& readable, const std::string& folder) {
+FileView MakeFileView(const std::vector<std::string>& readable, const std::vector<std::string>& devices,
+                      const std::string& folder) {
   FileView view;
   view.folder = folder;
   Layout layout(view);
@@ -142,6 +143,7 @@ FileView MakeFileView(const std::vector<std::string>& readable, const std::strin
   for (const char* device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
     layout.AddDevice(device);
   }
+  for (const std::string& device : devices) layout.AddDevice(device);
   layout.AddOwnFolder(folder);
   std::stable_sort(view.mounts.begin(), view.mounts.end(),
                    [](const FileView::Mount& a, const FileView::Mount& b) { return a.path.size() < b.path.size(); });

@@ -28,9 +28,10 @@ struct FileView {
 };
 
 // A root in memory that nobody can write to, with `readable` (files or folders; those that do not exist are left out;
-// symbolic links stay what they are), the usual devices, /proc of the own processes, 64 MiB of /tmp, and `folder`,
-// which can be written to.
-FileView MakeFileView(const std::vector<std::string>& readable, const std::string& folder);
+// symbolic links stay what they are), the usual devices and `devices`, /proc of the own processes, 64 MiB of /tmp, and
+// `folder`, which can be written to.
+FileView MakeFileView(const std::vector<std::string>& readable, const std::vector<std::string>& devices,
+                      const std::string& folder);
 
 // The two halves of making it the view of the calling process, which is alone in new mount, user and process namespaces
 // and the first of the latter. Between them the process may become another user: the first half needs the rights over
