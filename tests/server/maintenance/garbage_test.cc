@@ -1,7 +1,9 @@
 #include "server/maintenance/garbage.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "base/status.h"
 #include "server/maintenance/housekeeper.h"
@@ -92,6 +94,45 @@ TEST_F(GarbageTest, F35_CollectionsAndUploadsOfOneBlobAtATimeLoseNothing) {
   }
   stop = true;
   collector.join();
+}
+
+// Has `entries` old entries.
+class FakeAuditLog : public storage::AuditLog {
+ public:
+  explicit FakeAuditLog(int entries) : entries_(entries) {}
+
+  absl::StatusOr<std::vector<storage::AuditEntry>> List(const storage::AuditQuery& /*query*/) override {
+    return std::vector<storage::AuditEntry>();
+  }
+
+  absl::StatusOr<int> DeleteBefore(absl::Time time, int limit) override {
+    age_hours_ = absl::ToInt64Hours(absl::Now() - time);
+    const int deleted = std::min(limit, entries_.load());
+    entries_ -= deleted;
+    return deleted;
+  }
+
+  int entries() const { return entries_; }
+  // Of what was deleted at the least.
+  int64_t age_hours() const { return age_hours_; }
+
+ private:
+  std::atomic<int> entries_;
+  std::atomic<int64_t> age_hours_ = 0;
+};
+
+TEST_F(GarbageTest, AHousekeeperCutsTheAuditLogHoweverLongItIs) {
+  FakeAuditLog log(2500);
+  HousekeepingOptions options;
+  options.folder = folder_.path();
+  options.period = absl::Milliseconds(5);
+  options.audit_log = &log;
+  options.keep_audit = absl::Hours(24);
+  const Housekeeper housekeeper(options, *blobs_, *access_, clock_);
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (log.entries() > 0 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(2));
+  EXPECT_EQ(log.entries(), 0);
+  EXPECT_EQ(log.age_hours(), 24);
 }
 
 TEST_F(GarbageTest, AHousekeeperCollectsByItself) {
