@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "storage/sqlite/migrations.h"
+#include "storage/sqlite/quotas.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -9,6 +11,7 @@ namespace joinery::storage {
 namespace {
 
 using ::joinery::testing::IsOk;
+using ::joinery::testing::IsOkAndHolds;
 using ::joinery::testing::StatusIs;
 using ::joinery::testing::TemporaryFolder;
 
@@ -45,6 +48,25 @@ TEST_F(SchemaTest, AMigrationThatFailsLeavesNothingOfItself) {
               StatusIs(absl::StatusCode::kInternal, ::testing::HasSubstr("migrating to schema version 1")));
   ASSERT_THAT(database_->Execute("DROP TABLE workers"), IsOk());
   EXPECT_THAT(MigrateSchema(*database_), IsOk());
+}
+
+// The counts by which jobs are given must be right for those that were there before.
+TEST_F(SchemaTest, U01_JobsAndBlobsOfAnOlderDatabaseAreCounted) {
+  for (int version = 0; version < 4; ++version) ASSERT_THAT(database_->Execute(migrations::kAll[version]), IsOk());
+  ASSERT_THAT(database_->Execute("PRAGMA user_version = 4"), IsOk());
+  ASSERT_THAT(
+      database_->Execute("INSERT INTO jobs (id, request_id, spec, state, created_at, user, project) VALUES "
+                         "('a', 'a', x'', 'queued', 1, 'ann', 'red'), ('b', 'b', x'', 'queued', 1, 'ann', 'red'), "
+                         "('c', 'c', x'', 'queued', 1, 'ann', 'blue')"),
+      IsOk());
+  ASSERT_THAT(database_->Execute("INSERT INTO blob_owners VALUES ('red', '" + std::string(64, 'a') + "', 5)"), IsOk());
+  ASSERT_THAT(MigrateSchema(*database_), IsOk());
+  EXPECT_THAT(FindUse(*database_, {LimitKind::kProject, "red"}), IsOkAndHolds(Use{.blob_bytes = 5, .queued_jobs = 2}));
+  EXPECT_THAT(FindUse(*database_, {LimitKind::kUser, "ann"}), IsOkAndHolds(Use{.blob_bytes = 0, .queued_jobs = 3}));
+  // Nobody knows who brought the blob; it goes without leaving anything.
+  ASSERT_THAT(database_->Execute("DELETE FROM blob_owners"), IsOk());
+  ASSERT_THAT(database_->Execute("UPDATE jobs SET state = 'cancelled', finished_at = 1 WHERE id = 'b'"), IsOk());
+  EXPECT_THAT(FindUse(*database_, {LimitKind::kProject, "red"}), IsOkAndHolds(Use{.blob_bytes = 0, .queued_jobs = 1}));
 }
 
 // The state machine, repeated in the schema: what no code of ours does, the database refuses.
