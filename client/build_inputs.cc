@@ -39,7 +39,35 @@ absl::StatusOr<std::string> CalibrationPathOf(const compiler::Configuration& con
   return (fs::path(path).parent_path() / files.calibration).lexically_normal().string();
 }
 
-// "NAME:1x3x224x224" or "1x3x224x224".
+absl::Status IdentifyOne(const BlobSource& source, v1::BlobRef& blob, const Interruption& interruption,
+                         ProgressDisplay& progress) {
+  progress.Update({.stage = absl::StrCat("reading ", source.name())});
+  ASSIGN_OR_RETURN(blob, Identify(source, [&](absl::string_view /*piece*/) {
+                     progress.Update({.stage = absl::StrCat("reading ", source.name())});
+                     return interruption.Check();
+                   }));
+  return absl::OkStatus();
+}
+
+absl::Status SendOne(const BlobSource& source, const v1::BlobRef& blob, bool is_missing, Session& session,
+                     ProgressDisplay& progress) {
+  if (!is_missing) {
+    progress.Update({.stage = absl::StrCat(source.name(), " is on the server already"),
+                     .detail = absl::StrCat("(", FormatBytes(blob.size()), " saved)")});
+    return absl::OkStatus();
+  }
+  const std::string stage = absl::StrCat("uploading ", source.name());
+  progress.Update({.stage = stage, .detail = "", .fraction = 0, .total_bytes = blob.size()});
+  return session.Upload(source, blob, [&](int64_t done, int64_t total) {
+    progress.Update({.stage = stage,
+                     .detail = "",
+                     .fraction = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 1,
+                     .total_bytes = total});
+  });
+}
+
+}  // namespace
+
 absl::Status CheckShape(const std::string& shape) {
   // Names of tensors may have colons in them.
   const size_t colon = shape.rfind(':');
@@ -59,35 +87,6 @@ std::string BaseName(const std::string& path) {
   const fs::path normal = fs::path(path).lexically_normal();
   return normal.has_filename() ? normal.filename().string() : normal.parent_path().filename().string();
 }
-
-absl::Status IdentifyOne(const BlobSource& source, v1::BlobRef& blob, const Interruption& interruption,
-                         ProgressDisplay& progress) {
-  progress.Update({.stage = absl::StrCat("reading ", source.name())});
-  ASSIGN_OR_RETURN(blob, Identify(source, [&](absl::string_view /*piece*/) {
-                     progress.Update({.stage = absl::StrCat("reading ", source.name())});
-                     return interruption.Check();
-                   }));
-  return absl::OkStatus();
-}
-
-absl::Status UploadOne(const BlobSource& source, const v1::BlobRef& blob, bool is_missing, Session& session,
-                       ProgressDisplay& progress) {
-  if (!is_missing) {
-    progress.Update({.stage = absl::StrCat(source.name(), " is on the server already"),
-                     .detail = absl::StrCat("(", FormatBytes(blob.size()), " saved)")});
-    return absl::OkStatus();
-  }
-  const std::string stage = absl::StrCat("uploading ", source.name());
-  progress.Update({.stage = stage, .detail = "", .fraction = 0, .total_bytes = blob.size()});
-  return session.Upload(source, blob, [&](int64_t done, int64_t total) {
-    progress.Update({.stage = stage,
-                     .detail = "",
-                     .fraction = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 1,
-                     .total_bytes = total});
-  });
-}
-
-}  // namespace
 
 absl::StatusOr<std::string> CalibrationPath(const std::string& text, const std::string& path) {
   ASSIGN_OR_RETURN(const compiler::Configuration configuration, compiler::ParseConfiguration(text, path));
@@ -126,8 +125,15 @@ absl::Status UploadBuildInputs(BuildInputs& inputs, Session& session, const Inte
   RETURN_IF_ERROR(IdentifyOne(*inputs.model, model, interruption, progress));
   RETURN_IF_ERROR(IdentifyOne(*inputs.calibration, calibration, interruption, progress));
   ASSIGN_OR_RETURN(const std::set<std::string> missing, session.FindMissing({model.digest(), calibration.digest()}));
-  RETURN_IF_ERROR(UploadOne(*inputs.model, model, missing.count(model.digest()) > 0, session, progress));
-  return UploadOne(*inputs.calibration, calibration, missing.count(calibration.digest()) > 0, session, progress);
+  RETURN_IF_ERROR(SendOne(*inputs.model, model, missing.count(model.digest()) > 0, session, progress));
+  return SendOne(*inputs.calibration, calibration, missing.count(calibration.digest()) > 0, session, progress);
+}
+
+absl::Status UploadOne(const BlobSource& source, v1::BlobRef& blob, Session& session, const Interruption& interruption,
+                       ProgressDisplay& progress) {
+  RETURN_IF_ERROR(IdentifyOne(source, blob, interruption, progress));
+  ASSIGN_OR_RETURN(const std::set<std::string> missing, session.FindMissing({blob.digest()}));
+  return SendOne(source, blob, !missing.empty(), session, progress);
 }
 
 }  // namespace joinery::client

@@ -38,6 +38,16 @@ absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments);
 absl::Status UploadBuildInputs(BuildInputs& inputs, Session& session, const Interruption& interruption,
                                ProgressDisplay& progress);
 
+// The same for one file, which `blob` then describes.
+absl::Status UploadOne(const BlobSource& source, v1::BlobRef& blob, Session& session, const Interruption& interruption,
+                       ProgressDisplay& progress);
+
+// kInvalidArgument if `shape` is not like "NAME:1x3x224x224" or "1x3x224x224".
+absl::Status CheckShape(const std::string& shape);
+
+// The last part of `path`: what people call the file.
+std::string BaseName(const std::string& path);
+
 // What the path in `text`, a configuration read from the file `path`, means for calibration: relative paths begin at
 // the configuration's folder, those of `pulsar2 build` at the current one where something is there. kInvalidArgument if
 // it cannot be parsed or names no calibration set.

@@ -68,6 +68,7 @@ std::unique_ptr<CLI::App> MakeApp(GlobalOptions& options, Command* command) {
   app->footer(kFooter);
   AddBuild(*app, command);
   AddSubmit(*app, command);
+  AddCheck(*app, command);
   AddJobs(*app, command);
   AddFetch(*app, command);
   AddWorkers(*app, command);
@@ -177,8 +178,14 @@ absl::Status Run(const std::string& name, const GlobalOptions& options, const Co
   return status;
 }
 
+// Some statuses say all by the exit code.
+bool IsToBeTold(const absl::Status& status) {
+  const Origin origin = OriginOf(status);
+  return !status.ok() && origin != Origin::kReaderGone && origin != Origin::kNeedsCpu && origin != Origin::kImpossible;
+}
+
 int Finish(const absl::Status& status, const GlobalOptions& options, Console& console) {
-  if (!status.ok() && OriginOf(status) != Origin::kReaderGone) {
+  if (IsToBeTold(status)) {
     const ErrorReport error = Describe(status);
     console.Note(options.json ? JsonOf(error) : FormatError(error, console.traits().err_has_colour));
   }

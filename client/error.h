@@ -21,6 +21,8 @@ enum class Origin {
   kInterrupted,   // Ctrl-C.
   kTerminated,    // SIGTERM.
   kReaderGone,    // Whoever read our output closed it; nobody wants to hear more.
+  kNeedsCpu,      // What a check found, and has been told.
+  kImpossible,
 };
 
 // All of these pass an OK status through.

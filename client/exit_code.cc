@@ -49,6 +49,10 @@ ExitCode ExitCodeFor(const absl::Status& status) {
       return ExitCode::kTerminated;
     case Origin::kReaderGone:
       return ExitCode::kSuccess;
+    case Origin::kNeedsCpu:
+      return ExitCode::kNeedsCpu;
+    case Origin::kImpossible:
+      return ExitCode::kImpossible;
   }
   return ExitCode::kServiceFault;
 }

@@ -16,6 +16,8 @@ enum class ExitCode : int {
   kJobCancelled = 7,
   kWaitTimedOut = 8,   // The job is still alive.
   kLocalIo = 10,       // A file or folder of this machine.
+  kNeedsCpu = 11,      // A check: the CPU is needed in the midst of the network.
+  kImpossible = 12,    // A check: not on this target at all.
   kInterrupted = 130,  // Ctrl-C; a job that was submitted goes on.
   kTerminated = 143,   // SIGTERM.
 };

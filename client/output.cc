@@ -138,6 +138,10 @@ std::string FormatTable(const Table& table, bool for_people, bool colour) {
   return text;
 }
 
+const std::string& ModelName(const v1::Job& job) {
+  return job.spec().has_check() ? job.spec().check().model_name() : job.spec().build().model_name();
+}
+
 std::string StateName(v1::JobState state) {
   const std::string& name = v1::JobState_Name(state);
   return name.empty() ? absl::StrCat("STATE_", static_cast<int>(state))

@@ -64,6 +64,9 @@ std::string FormatTable(const Table& table, bool for_people, bool colour);
 // "QUEUED", "RUNNING", ...
 std::string StateName(v1::JobState state);
 
+// What the user called the model that the job is about.
+const std::string& ModelName(const v1::Job& job);
+
 // RFC 3339, in UTC; empty if unset (zero).
 std::string FormatTimestamp(const google::protobuf::Timestamp& time);
 // "12 s ago", "3 min ago", "2 h ago", "5 d ago".

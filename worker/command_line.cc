@@ -149,7 +149,6 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundin
       ->type_name("DIR");
   app.add_option("--label", settings.labels, "What jobs may ask workers for, such as zone=lab; may be repeated")
       ->check(CheckName)
-      ->expected(1)
       ->allow_extra_args(false)
       ->type_name("LABEL");
   CLI::App* check =

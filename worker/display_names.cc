@@ -14,13 +14,21 @@ bool IsPartOfName(char c) { return absl::ascii_isalnum(static_cast<unsigned char
 
 }  // namespace
 
+std::string TargetFile(int index) { return absl::StrCat("target", index, ".textproto"); }
+
 DisplayNames::DisplayNames(const v1::BuildSpec& spec) {
-  const auto add = [this](const char* file, const std::string& name) {
-    if (!name.empty()) names_.emplace_back(file, CleanText(name, kMaxNameBytes));
-  };
-  add(kModelFile, spec.model_name());
-  add(kCalibrationFile, spec.calibration_name());
-  add(kConfigurationFile, spec.configuration_name());
+  Add(kModelFile, spec.model_name());
+  Add(kCalibrationFile, spec.calibration_name());
+  Add(kConfigurationFile, spec.configuration_name());
+}
+
+DisplayNames::DisplayNames(const v1::CheckSpec& spec) {
+  Add(kModelFile, spec.model_name());
+  for (int i = 0; i < spec.target_texts_size(); ++i) Add(TargetFile(i), spec.target_texts(i).name());
+}
+
+void DisplayNames::Add(const std::string& file, const std::string& name) {
+  if (!name.empty()) names_.emplace_back(file, CleanText(name, kMaxNameBytes));
 }
 
 std::string DisplayNames::Translate(absl::string_view text) const {

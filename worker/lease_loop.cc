@@ -8,6 +8,7 @@
 #include "spdlog/spdlog.h"
 #include "telemetry/span_scope.h"
 #include "worker/backoff.h"
+#include "worker/check_job.h"
 #include "worker/event_queue.h"
 #include "worker/lease_keeper.h"
 #include "worker/rpc.h"
@@ -170,6 +171,7 @@ absl::Status LeaseLoop::RunJob(const v1::Lease& lease, const std::stop_token& ha
 
 absl::StatusOr<BuildOutcome> LeaseLoop::RunSpec(const v1::JobSpec& spec, const BuildContext& context) {
   if (spec.has_build()) return RunBuild(spec.build(), context);
+  if (spec.has_check()) return RunCheck(spec.check(), context);
   v1::Failure failure;
   failure.set_reason(v1::FAILURE_REASON_INTERNAL);
   failure.set_message(absl::StrCat("worker ", options_.worker_name,

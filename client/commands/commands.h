@@ -10,6 +10,7 @@ namespace joinery::client {
 
 void AddBuild(CLI::App& parent, Command* command);
 void AddSubmit(CLI::App& parent, Command* command);
+void AddCheck(CLI::App& parent, Command* command);
 void AddJobs(CLI::App& parent, Command* command);
 void AddFetch(CLI::App& parent, Command* command);
 void AddWorkers(CLI::App& parent, Command* command);

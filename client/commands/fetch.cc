@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "client/commands/check_result.h"
 #include "client/commands/commands.h"
 #include "client/commands/result.h"
 #include "client/commands/waiting.h"
@@ -39,6 +40,7 @@ absl::Status FetchJob(Invocation& invocation, FetchArguments& arguments) {
   ASSIGN_OR_RETURN(const v1::Job job, FindJob(*session, arguments.reference, StateFolder(invocation.environment())));
   if (!IsFinal(job.state())) return PrintIdIfAlive(invocation, StillGoing(job));
   RETURN_IF_ERROR(OutcomeOf(job));
+  if (job.spec().has_check()) return WithJob(ShowChecks(invocation, {job}, arguments.paths.report), job.id());
   arguments.paths.default_name = DefaultName(job.id());
   return WithJob(FetchResult(invocation, job, arguments.paths), job.id());
 }
@@ -46,7 +48,8 @@ absl::Status FetchJob(Invocation& invocation, FetchArguments& arguments) {
 }  // namespace
 
 void AddFetch(CLI::App& parent, Command* command) {
-  CLI::App& fetch = *parent.add_subcommand("fetch", "Get the .joint, and the reports, of a job that succeeded");
+  CLI::App& fetch = *parent.add_subcommand(
+      "fetch", "Get what a job that succeeded made: the .joint and the reports, or what a check found");
   const auto arguments = std::make_shared<FetchArguments>();
   fetch.add_option("ID", arguments->reference, "A job's id, the beginning of one, or @last")->required();
   fetch.add_option("-o,--output", arguments->paths.artifact, "Where the .joint goes; default: ID.joint")

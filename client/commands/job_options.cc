@@ -43,7 +43,6 @@ void AddJobOptions(CLI::App& command, JobOptionArguments& arguments) {
       ->group(kGroup);
   command.add_option("--require-label", arguments.labels, "Only on a worker with this label; may be repeated")
       ->type_name("LABEL")
-      ->expected(1)
       ->allow_extra_args(false)
       ->group(kGroup);
   command.add_flag("--fresh", arguments.fresh, "Run the job even if a finished one had the same inputs")->group(kGroup);

@@ -11,6 +11,7 @@
 #include "client/error.h"
 #include "client/json.h"
 #include "client/nearest.h"
+#include "client/output.h"
 
 namespace joinery::client {
 namespace {
@@ -44,8 +45,8 @@ Table TableOf(const std::vector<v1::Job>& jobs, Invocation& invocation) {
   Table table{{"ID", "STATE", "MODEL", "CREATED", "WORKER"}, {}};
   table.rows.reserve(jobs.size());
   for (const v1::Job& job : jobs) {
-    table.rows.push_back({job.id(), StateName(job.state()), job.spec().build().model_name(),
-                          WhenCreated(job, invocation, for_people), job.worker()});
+    table.rows.push_back(
+        {job.id(), StateName(job.state()), ModelName(job), WhenCreated(job, invocation, for_people), job.worker()});
   }
   return table;
 }
@@ -85,7 +86,6 @@ void AddJobsList(CLI::App& parent, Command* command) {
   const auto arguments = std::make_shared<JobsListArguments>();
   list.add_option("--state", arguments->states, "Only queued, running, succeeded, failed or cancelled ones; repeatable")
       ->type_name("STATE")
-      ->expected(1)
       ->allow_extra_args(false);
   list.add_option("--array", arguments->array_id, "Only the jobs of this array")->type_name("ID");
   list.add_option("--user", arguments->user, "Only the jobs of this user")->type_name("NAME");

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "base/status.h"
 #include "client/commands/commands.h"
@@ -63,7 +64,9 @@ Table FieldsOf(const v1::Job& job) {
   if (job.options().priority() != 0) add("priority", absl::StrCat(job.options().priority()));
   add("answered from", job.answered_from());
   if (job.cancel_requested()) add("cancel requested", "yes");
-  add("model", build.model_name());
+  add("kind", job.spec().has_check() ? "check" : "build");
+  add("model", ModelName(job));
+  add("targets", absl::StrJoin(job.spec().check().targets(), ", "));
   add("calibration", build.calibration_name());
   add("configuration", build.configuration_name());
   add("created", FormatTimestamp(job.created_at()));

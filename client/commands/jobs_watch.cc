@@ -10,6 +10,7 @@
 #include "client/error.h"
 #include "client/job_reference.h"
 #include "client/json.h"
+#include "client/output.h"
 
 namespace joinery::client {
 namespace {
@@ -42,7 +43,7 @@ absl::Status WatchArray(Invocation& invocation, Session& session, const std::vec
   ASSIGN_OR_RETURN(ended, WaitForJobs(invocation, jobs, timeout));
   Table table{{"ID", "STATE", "MODEL"}, {}};
   for (const v1::Job& job : ended) {
-    table.rows.push_back({job.id(), StateName(job.state()), job.spec().build().model_name()});
+    table.rows.push_back({job.id(), StateName(job.state()), ModelName(job)});
   }
   RETURN_IF_ERROR(invocation.PrintTable(table));
   return OutcomeOf(ended);

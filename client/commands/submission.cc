@@ -29,7 +29,6 @@ void AddQuantizationOptions(CLI::App& command, compiler::QuantizationOverrides& 
       .add_option("--layer-bits", overrides.layer_bits,
                   "Format of the layers whose whole name matches, such as 'Conv_.*=16'; may be repeated")
       ->type_name("PATTERN=8|16|float")
-      ->expected(1)
       ->allow_extra_args(false);
 }
 
@@ -45,7 +44,6 @@ void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
       .add_option("--input-shape", arguments.input_shapes,
                   "Shape of an input whose own is dynamic, such as data:1x3x224x224; may be repeated")
       ->type_name("NAME:DIMS")
-      ->expected(1)
       ->allow_extra_args(false);
   AddQuantizationOptions(command, arguments.quantization);
 }
@@ -94,6 +92,12 @@ absl::StatusOr<std::vector<v1::Job>> SubmitBuilds(Invocation& invocation, const 
     RETURN_IF_ERROR(UploadBuildInputs(input, *session, invocation.interruption(), invocation.progress()));
     *specs.emplace_back().mutable_build() = input.spec;
   }
+  return SubmitJobs(invocation, specs, options);
+}
+
+absl::StatusOr<std::vector<v1::Job>> SubmitJobs(Invocation& invocation, const std::vector<v1::JobSpec>& specs,
+                                                const v1::JobOptions& options) {
+  ASSIGN_OR_RETURN(Session* const session, invocation.Connect());
   ASSIGN_OR_RETURN(std::vector<v1::Job> jobs, CreateJobs(*session, specs, options));
   const std::string& id = jobs.size() == 1 ? jobs.front().id() : jobs.front().array_id();
   invocation.set_job_id(id);

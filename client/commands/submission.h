@@ -27,4 +27,8 @@ void AddSubmissionArguments(CLI::App& command, SubmissionArguments& arguments);
 // @last. The jobs are in the order of the models.
 absl::StatusOr<std::vector<v1::Job>> SubmitBuilds(Invocation& invocation, const SubmissionArguments& arguments);
 
+// Submits what was uploaded, several as one array, and remembers the job, or the array, as @last. In the same order.
+absl::StatusOr<std::vector<v1::Job>> SubmitJobs(Invocation& invocation, const std::vector<v1::JobSpec>& specs,
+                                                const v1::JobOptions& options);
+
 }  // namespace joinery::client

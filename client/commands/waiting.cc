@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "client/error.h"
 #include "client/json.h"
+#include "client/output.h"
 
 namespace joinery::client {
 namespace {
@@ -75,8 +76,7 @@ absl::StatusOr<std::vector<v1::Job>> WaitForJobs(Invocation& invocation, const s
   ended.reserve(jobs.size());
   for (const v1::Job& job : jobs) {
     ASSIGN_OR_RETURN(v1::Job final_job, WaitUntil(invocation, job.id(), deadline));
-    invocation.Note(absl::StrCat("job ", final_job.id(), " ", StateName(final_job.state()), " ",
-                                 final_job.spec().build().model_name()));
+    invocation.Note(absl::StrCat("job ", final_job.id(), " ", StateName(final_job.state()), " ", ModelName(final_job)));
     ended.push_back(std::move(final_job));
   }
   return ended;

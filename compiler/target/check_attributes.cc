@@ -53,10 +53,11 @@ std::string Allowed(const v1::AttributeLimit& limit) {
 // Whether the node is in the situation that the limit is for.
 bool Applies(const Graph& graph, const onnx::NodeProto& node, const v1::AttributeLimit& limit) {
   if (limit.only_if_padded() && !Pads(node)) return false;
-  if (limit.only_if().empty()) return true;
-  const std::pair<std::string, std::string> wanted = absl::StrSplit(limit.only_if(), absl::MaxSplits('=', 1));
-  const std::optional<onnx::AttributeProto> other = AttributeOrDefault(graph, node, wanted.first);
-  return other.has_value() && FormatValue(*other) == wanted.second;
+  return std::all_of(limit.only_if().begin(), limit.only_if().end(), [&](const std::string& condition) {
+    const std::pair<std::string, std::string> wanted = absl::StrSplit(condition, absl::MaxSplits('=', 1));
+    const std::optional<onnx::AttributeProto> other = AttributeOrDefault(graph, node, wanted.first);
+    return other.has_value() && FormatValue(*other) == wanted.second;
+  });
 }
 
 void Explain(const onnx::AttributeProto& value, const v1::AttributeLimit& limit, Violation* violation) {

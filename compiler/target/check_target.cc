@@ -86,6 +86,18 @@ struct Placed {
   bool is_in_body;
 };
 
+// As partitions do it: behind the last layer the description may name operators that the CPU is better for.
+Support Place(Graph& graph, const onnx::NodeProto& node, const v1::TargetDescription& target, bool is_in_body) {
+  Support support = CheckNode(graph, node, target);
+  const auto& tail = target.cpu_tail_operators();
+  if (support.placement != Placement::kNpu || is_in_body) return support;
+  if (std::find(tail.begin(), tail.end(), node.op_type()) == tail.end()) return support;
+  Support moved;
+  moved.placement = Placement::kCpu;
+  moved.reason = "the NPU could run it, but 8 bits would spoil the network's results";
+  return moved;
+}
+
 // Rows in the order in which people want to read them.
 int Urgency(const v1::OperatorCheck& row) {
   switch (row.placement()) {
@@ -232,7 +244,8 @@ v1::TargetCheck CheckTarget(Graph& graph, const v1::TargetDescription& target,
   const std::unordered_set<const onnx::NodeProto*> body = FindBody(graph);
   std::vector<Placed> placed;
   for (const onnx::NodeProto* node : graph.nodes()) {
-    placed.push_back({node, CheckNode(graph, *node, target), body.contains(node)});
+    const bool is_in_body = body.contains(node);
+    placed.push_back({node, Place(graph, *node, target, is_in_body), is_in_body});
     const bool on_npu = placed.back().support.placement == Placement::kNpu ||
                         placed.back().support.placement == Placement::kNpuAfterRewrite;
     const int64_t macs = CountMacs(graph, *node);

@@ -123,10 +123,10 @@ absl::Status CheckAttributeLimit(const v1::AttributeLimit& limit, const v1::Oper
     return Wrong("operator ", rule.op_type(), " has no attribute \"", limit.name(), "\"; ",
                  SuggestName(limit.name(), known));
   }
-  if (!limit.only_if().empty()) {
-    const std::pair<std::string, std::string> other = absl::StrSplit(limit.only_if(), absl::MaxSplits('=', 1));
+  for (const std::string& condition : limit.only_if()) {
+    const std::pair<std::string, std::string> other = absl::StrSplit(condition, absl::MaxSplits('=', 1));
     if (other.second.empty() || !exists(other.first)) {
-      return Wrong("operator ", rule.op_type(), ": only_if \"", limit.only_if(), "\" is not ATTRIBUTE=VALUE");
+      return Wrong("operator ", rule.op_type(), ": only_if \"", condition, "\" is not ATTRIBUTE=VALUE");
     }
   }
   if (limit.has_min() && limit.has_max() && limit.min() > limit.max()) {

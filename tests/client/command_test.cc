@@ -132,6 +132,22 @@ class CommandTest : public ::testing::Test {
   FakeServer server_;
 };
 
+TEST_F(CommandTest, CheckTellsWhatWasFoundAndExitsByIt) {
+  v1::Job job;
+  job.set_id("job-1");
+  job.set_state(v1::JOB_STATE_SUCCEEDED);
+  job.mutable_spec()->mutable_check()->set_model_name("model.onnx");
+  *job.mutable_result()->mutable_report() = server_.AddBlob(
+      R"({"models":[{"model":"model.onnx","targets":[
+          {"target":"AX630C","verdict":"CHECK_VERDICT_NEEDS_CPU","summary":"1 of 2 nodes run on the CPU"}]}]})");
+  server_.AddJob(job);
+  const Outcome outcome = Run({"check", "model.onnx", "--target", "AX630C"});
+  EXPECT_EQ(outcome.exit_code, 11) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("AX630C: needs the CPU: 1 of 2 nodes run on the CPU"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("error:")));
+  EXPECT_EQ(Run({"fetch", "job-1"}).out, outcome.out);
+}
+
 TEST_F(CommandTest, BuildUploadsWaitsAndFetches) {
   AddJob(v1::JOB_STATE_SUCCEEDED);
   const Outcome outcome = Run({"build", "model.onnx", "--config", "c.prototxt", "--report", "r.json"});

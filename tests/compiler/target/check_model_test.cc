@@ -81,6 +81,13 @@ TEST(CheckModelTest, AnEndOnTheCpuIsATail) {
   EXPECT_EQ(check.targets(1).verdict(), v1::CHECK_VERDICT_FITS);
 }
 
+TEST(CheckModelTest, ResultsThatEightBitsSpoilAreATail) {
+  ASSERT_OK_AND_ASSIGN(const v1::ModelCheck check, CheckText(TwoConvs("Softmax", "Softmax"), {"AX630C"}));
+  EXPECT_EQ(check.targets(0).verdict(), v1::CHECK_VERDICT_FITS_WITH_CPU_TAIL);
+  EXPECT_EQ(check.targets(0).cpu_nodes(), 1);
+  EXPECT_THAT(check.targets(0).operators(0).reason(), HasSubstr("8 bits would spoil"));
+}
+
 TEST(CheckModelTest, TheMidstOnTheCpuIsNotATail) {
   ASSERT_OK_AND_ASSIGN(const v1::ModelCheck check, CheckText(TwoConvs("Floor", "Relu"), {"AX630C"}));
   EXPECT_EQ(check.targets(0).verdict(), v1::CHECK_VERDICT_NEEDS_CPU);
@@ -224,8 +231,12 @@ INSTANTIATE_TEST_SUITE_P(, RealModelTest,
                              {"mobilenetv2", "AX650N", v1::CHECK_VERDICT_FITS},
                              {"efficientnet_lite0", "AX620A", v1::CHECK_VERDICT_FITS},
                              {"efficientnet_lite0", "AX630C", v1::CHECK_VERDICT_FITS},
+                             {"yunet_n_320", "AX630C", v1::CHECK_VERDICT_FITS},
+                             {"nanodet_m_416", "AX650N", v1::CHECK_VERDICT_FITS},
+                             {"nanodet_m_416", "AX620A", v1::CHECK_VERDICT_NEEDS_CPU},
                              {"face_RFB-320", "AX620A", v1::CHECK_VERDICT_FITS_WITH_CPU_TAIL},
-                             {"face_RFB-320_without_postprocessing", "AX620A", v1::CHECK_VERDICT_FITS},
+                             {"face_RFB-320", "AX630C", v1::CHECK_VERDICT_FITS_WITH_CPU_TAIL},
+                             {"face_RFB-320_without_postprocessing", "AX620A", v1::CHECK_VERDICT_FITS_WITH_CPU_TAIL},
                          }));
 
 }  // namespace

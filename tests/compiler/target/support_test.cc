@@ -83,6 +83,9 @@ std::vector<Case> AttributeCases() {
       R"(op_type: "AveragePool" attributes { name: "count_include_pad" ints: 1 only_if_padded: true })";
   const std::string nearest =
       R"(op_type: "Resize" attributes { name: "nearest_mode" strings: "floor" only_if: "mode=nearest" })";
+  const std::string asymmetric = R"(op_type: "Resize" attributes {
+      name: "coordinate_transformation_mode" strings: "asymmetric" only_if: "mode=nearest" only_if: "nearest_mode=floor"
+    })";
   const std::string scales = "float[4] s = {1.0, 1.0, 2.0, 2.0}";
   const std::string alpha = R"(op_type: "Elu" attributes { name: "alpha" never: true })";
   return {
@@ -103,6 +106,11 @@ std::vector<Case> AttributeCases() {
       {"ConditionDoesNotHold", nearest, OneNode("Resize<mode = \"linear\">(x, , s)", scales), "", ""},
       {"ConditionHolds", nearest, OneNode("Resize<mode = \"nearest\">(x, , s)", scales),
        "nearest_mode is round_prefer_floor, only floor is", ""},
+      {"OneOfTwoConditionsHolds", asymmetric,
+       OneNode("Resize<mode = \"linear\", nearest_mode = \"floor\">(x, , s)", scales), "", ""},
+      {"BothConditionsHold", asymmetric,
+       OneNode("Resize<mode = \"nearest\", nearest_mode = \"floor\">(x, , s)", scales),
+       "coordinate_transformation_mode is half_pixel, only asymmetric is", ""},
       {"NeverButDefault", alpha, OneNode("Elu<alpha = 1.0>(x)"), "", ""},
       {"Never", alpha, OneNode("Elu<alpha = 0.5>(x)"), "alpha is 0.5, which is not supported", "leave alpha out"},
   };
