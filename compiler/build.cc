@@ -36,6 +36,8 @@
 #include "compiler/frontend/verify_equivalence.h"
 #include "compiler/ir/tensor_proto.h"
 #include "compiler/network_quantizer.h"
+#include "compiler/target/estimate_model.h"
+#include "compiler/target/target.h"
 
 namespace joinery::compiler {
 namespace {
@@ -263,6 +265,7 @@ class Builder {
     manifest().set_tool_version(base::kVersion);
     AssignParts();
     DescribeTensors();
+    EstimateCost();
     ASSIGN_OR_RETURN(const int64_t artifact_bytes,
                      WriteJoint(arguments_.output_path, std::move(*graph_).TakeModel(), manifest()));
     report_.set_artifact_bytes(artifact_bytes);
@@ -280,6 +283,17 @@ class Builder {
       RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.html_report_path, FormatHtmlReport(report_)));
     }
     return absl::OkStatus();
+  }
+
+  // Of a chip that Joinery knows. The artifact is right without it.
+  void EstimateCost() {
+    const absl::StatusOr<v1::TargetDescription> target = FindTarget(configuration().target().hardware());
+    if (!target.ok() || target->cpu_only()) return;
+    const absl::StatusOr<v1::NpuMode> mode = FindMode(*target, configuration().target().virtual_npu());
+    if (!mode.ok()) return;
+    const absl::StatusOr<v1::Cost> cost = EstimateJointModel(graph_->model(), *target, *mode);
+    if (!cost.ok()) return progress_.Warn(absl::StrCat("no estimate of time and memory: ", cost.status().message()));
+    *manifest().mutable_cost() = *cost;
   }
 
   // 8-bit nodes run on the NPU, the others on the CPU; without a chip all do on the CPU.

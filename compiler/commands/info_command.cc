@@ -7,13 +7,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "compiler/backend/joint_file.h"
 #include "compiler/commands/commands.h"
 #include "compiler/commands/exit_code.h"
+#include "compiler/frontend/import_model.h"
 #include "compiler/frontend/load_model.h"
+#include "compiler/frontend/simplify.h"
 #include "compiler/ir/graph.h"
+#include "compiler/target/estimate_model.h"
+#include "compiler/target/print_cost.h"
+#include "compiler/target/target.h"
 
 namespace joinery::compiler {
 namespace {
@@ -22,6 +28,11 @@ struct InfoOptions {
   std::string model;
   std::string output_json;
   bool json = false;
+  bool performance = false;
+  // "AX630C", "AX630C:NPU1"; empty: what a .joint was built for.
+  std::string target;
+  std::string target_file;
+  std::vector<std::string> input_shapes;
 };
 
 // What there is to tell of a model without a manifest.
@@ -63,6 +74,34 @@ void PrintManifest(const v1::Manifest& manifest) {
   }
 }
 
+absl::StatusOr<std::pair<v1::TargetDescription, v1::NpuMode>> ChooseTarget(const InfoOptions& options,
+                                                                           const v1::Manifest& manifest) {
+  const v1::Target& built_for = manifest.configuration().target();
+  std::pair<std::string, std::string> name = absl::StrSplit(options.target, absl::MaxSplits(':', 1));
+  if (options.target.empty()) name = {built_for.hardware(), built_for.virtual_npu()};
+  std::pair<v1::TargetDescription, v1::NpuMode> chosen;
+  if (!options.target_file.empty()) {
+    ASSIGN_OR_RETURN(chosen.first, LoadTargetFile(options.target_file));
+  } else if (name.first.empty()) {
+    return absl::InvalidArgumentError(
+        "an estimate is for a target, and the model names none: say --target CHIP or --target CHIP:MODE");
+  } else {
+    ASSIGN_OR_RETURN(chosen.first, FindTarget(name.first));
+  }
+  ASSIGN_OR_RETURN(chosen.second, FindMode(chosen.first, name.second));
+  return chosen;
+}
+
+absl::StatusOr<v1::Cost> Estimate(const InfoOptions& options, const v1::Manifest& manifest, onnx::ModelProto model) {
+  ASSIGN_OR_RETURN(const auto target, ChooseTarget(options, manifest));
+  if (HasManifest(model)) return EstimateJointModel(std::move(model), target.first, target.second);
+  ImportOptions import;
+  import.input_shapes = options.input_shapes;
+  ASSIGN_OR_RETURN(Imported imported, ImportModel(std::move(model), import));
+  RETURN_IF_ERROR(Simplify(imported.graph).status());
+  return EstimateFloatGraph(imported.graph, target.first, target.second);
+}
+
 absl::Status Info(const InfoOptions& options) {
   ASSIGN_OR_RETURN(onnx::ModelProto model, LoadModel(options.model, ModelLimits()));
   const bool is_joint = HasManifest(model);
@@ -71,7 +110,10 @@ absl::Status Info(const InfoOptions& options) {
   if (is_joint) {
     ASSIGN_OR_RETURN(manifest, ReadManifest(model, options.model));
   } else {
-    manifest = DescribeFloatModel(std::move(model));
+    manifest = DescribeFloatModel(model);
+  }
+  if (options.performance) {
+    ASSIGN_OR_RETURN(*manifest.mutable_cost(), Estimate(options, manifest, std::move(model)));
   }
   const std::string json = absl::StrCat(ToJson(manifest, /*pretty=*/true), "\n");
   if (!options.output_json.empty()) RETURN_IF_ERROR(base::WriteFileAtomically(options.output_json, json));
@@ -86,6 +128,10 @@ absl::Status Info(const InfoOptions& options) {
   std::cout << absl::StrFormat("File Size: %.2f MB\nONNX Opset: %d\n", error ? 0 : static_cast<double>(bytes) / 1e6,
                                opset);
   if (is_joint) PrintManifest(manifest);
+  if (options.performance) {
+    std::cout << "\n" << FormatCostLayers(manifest.cost()) << "\n";
+  }
+  if (manifest.has_cost()) std::cout << FormatCost(manifest.cost());
   return absl::OkStatus();
 }
 
@@ -97,7 +143,14 @@ void AddInfoCommand(CLI::App& app, int& exit_code) {
   command->add_option("model", options->model, "M.joint or M.onnx")->required();
   command->add_flag("--json", options->json, "Print the manifest as JSON");
   command->add_option("--output_json,--output-json", options->output_json, "Write the manifest as JSON to this file");
-  command->footer("Example:\n  joineryc info mobilenetv2.joint");
+  command->add_flag("--performance", options->performance, "Estimate time and memory on a target, layer by layer");
+  command->add_option("--target", options->target, "CHIP or CHIP:MODE; default: what the .joint was built for");
+  command->add_option("--target-file", options->target_file, "A target description of your own");
+  command->add_option("--input-shape", options->input_shapes, "NAME:1x3x224x224, for a model that leaves shapes open")
+      ->needs("--performance");
+  command->footer(
+      "Examples:\n  joineryc info mobilenetv2.joint\n"
+      "  joineryc info mobilenetv2.onnx --performance --target AX630C:NPU1");
   command->callback([options, &exit_code] { exit_code = ReportModelCommand(Info(*options)); });
 }
 

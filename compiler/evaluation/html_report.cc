@@ -10,6 +10,7 @@
 #include "compiler/evaluation/html_plots.h"
 #include "compiler/evaluation/html_text.h"
 #include "compiler/evaluation/print_layers.h"
+#include "compiler/target/print_cost.h"
 
 namespace joinery::compiler {
 namespace {
@@ -258,6 +259,54 @@ std::string FloatNodes(const v1::Manifest& manifest) {
       Table("Nodes that are not quantized", {{"Node", true}, {"Operator"}, {"Reason", true}}, rows, false));
 }
 
+std::string Modes(const v1::Cost& cost) {
+  if (cost.modes_size() < 2) return "";
+  std::vector<std::vector<Cell>> rows;
+  for (const v1::ModeCost& mode : cost.modes()) {
+    rows.push_back({{mode.mode(), ""},
+                    {absl::StrFormat("%.3f ms", mode.latency_ms()), ""},
+                    {mode.shares_with_isp() ? "yes" : "no", ""}});
+  }
+  return Table("What sharing the NPU costs", {{"Mode", true}, {"Latency"}, {"Shared with the ISP"}}, rows, false);
+}
+
+std::string CostLayers(const v1::Cost& cost) {
+  std::vector<std::vector<Cell>> rows;
+  for (const v1::LayerCost& layer : cost.layers()) {
+    if (layer.time_us() == 0) continue;
+    rows.push_back({{layer.name(), ""},
+                    {layer.op_type(), ""},
+                    NumberCell(layer.time_us()),
+                    PercentCell(cost.latency_ms() > 0 ? layer.time_us() / 1e3 / cost.latency_ms() : 0),
+                    {FormatBound(layer.bound()), ""},
+                    NumberCell(static_cast<double>(layer.operations()) / 1e6),
+                    NumberCell(static_cast<double>(layer.dram_bytes()) / 1e3)});
+  }
+  if (rows.empty()) return "";
+  return Table(
+      "Layers in the order in which they are computed",
+      {{"Layer", true}, {"Operator"}, {"Microseconds"}, {"Share"}, {"Bound by"}, {"10^6 operations"}, {"DRAM kB"}},
+      rows, /*is_sortable=*/true);
+}
+
+std::string CostSection(const v1::Manifest& manifest) {
+  if (!manifest.has_cost()) return "";
+  const v1::Cost& cost = manifest.cost();
+  std::string html = absl::StrCat(
+      Heading(absl::StrCat("Time and memory on ", cost.target(), ", mode ", cost.mode())),
+      "<p class=\"note\">An estimate from the shapes of the layers, not a measurement: ",
+      EscapeHtml(FormatCostError(cost)), ".</p>\n<dl>", Fact("Latency", absl::StrFormat("%.3f ms", cost.latency_ms())),
+      Fact("Operations", absl::StrFormat("%.3f billion", static_cast<double>(cost.operations()) / 1e9)),
+      Fact("Approximate memory", Megabytes(cost.memory_bytes())),
+      Fact("DRAM traffic", Megabytes(cost.dram_traffic_bytes())), "</dl>\n");
+  if (cost.findings_size() > 0) {
+    absl::StrAppend(&html, "<ul>\n");
+    for (const std::string& finding : cost.findings()) absl::StrAppend(&html, "<li>", EscapeHtml(finding), "</li>\n");
+    absl::StrAppend(&html, "</ul>\n");
+  }
+  return absl::StrCat(html, Modes(cost), CostLayers(cost));
+}
+
 std::string Warnings(const v1::Report& report) {
   if (report.warnings().empty()) return "";
   std::string html = absl::StrCat(Heading("Warnings"), "<ul>\n");
@@ -295,8 +344,8 @@ std::string FormatHtmlReport(const v1::Report& report) {
       "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#report\">Skip to the report</a>\n<main id=\"report\">\n"
       "<h1>Precision report</h1>\n",
       Summary(report), Warnings(report), AdviceList(precision), Layers(precision), Gains(precision),
-      TradeOff(precision), FloatNodes(report.manifest()), Stages(report), "</main>\n<script>", kScript,
-      "</script>\n</body>\n</html>\n");
+      TradeOff(precision), FloatNodes(report.manifest()), CostSection(report.manifest()), Stages(report),
+      "</main>\n<script>", kScript, "</script>\n</body>\n</html>\n");
 }
 
 }  // namespace joinery::compiler

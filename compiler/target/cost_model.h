@@ -64,8 +64,7 @@ class CostModel {
 // Two for each multiplication of a convolution or a product of matrices; 0 for all other layers.
 int64_t Operations(const LayerShape& layer);
 
-// Bytes of the graph's inputs and outputs, as the chip's library has them: inputs of a float model a byte an element,
-// all else by its type.
+// Bytes of the graph's inputs and outputs on the chip: what is float counts as 8 bits, all else by its type.
 int64_t BoundaryBytes(Graph& graph);
 
 // The whole network: layers, totals, the target's other modes, and in words what dominates and what would help.

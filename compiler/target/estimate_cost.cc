@@ -80,16 +80,15 @@ int64_t BytesOf(int32_t element_type) {
 }  // namespace
 
 int64_t BoundaryBytes(Graph& graph) {
+  // What a float model has in float the chip has in 8 bits.
+  const auto size = [&](const std::string& tensor) {
+    const int32_t type = graph.ElementType(tensor);
+    const int64_t bytes = type == onnx::TensorProto::FLOAT ? 1 : BytesOf(type);
+    return bytes * Elements(graph.Shape(tensor).value_or(Dimensions{0}));
+  };
   int64_t bytes = 0;
-  for (const onnx::ValueInfoProto* input : graph.Inputs()) {
-    const int32_t type = graph.ElementType(input->name());
-    // The chip gets the camera's bytes.
-    const int64_t size = type == onnx::TensorProto::FLOAT ? 1 : BytesOf(type);
-    bytes += size * Elements(graph.Shape(input->name()).value_or(Dimensions{0}));
-  }
-  for (const auto& output : graph.proto().output()) {
-    bytes += BytesOf(graph.ElementType(output.name())) * Elements(graph.Shape(output.name()).value_or(Dimensions{0}));
-  }
+  for (const onnx::ValueInfoProto* input : graph.Inputs()) bytes += size(input->name());
+  for (const auto& output : graph.proto().output()) bytes += size(output.name());
   return bytes;
 }
 

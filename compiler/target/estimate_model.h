@@ -13,8 +13,9 @@ namespace joinery::compiler {
 // Errors: those of CostModel::Create.
 absl::StatusOr<v1::Cost> EstimateFloatGraph(Graph& graph, const v1::TargetDescription& target, const v1::NpuMode& mode);
 
-// For the graph of a .joint, quantized or not: its parts say what the CPU has, if any of them is the NPU's.
+// For the model of a .joint, quantized or not: its parts say what the CPU has, if any of them is the NPU's.
 // Errors: those of shape inference and of CostModel::Create.
-absl::StatusOr<v1::Cost> EstimateJointGraph(Graph& graph, const v1::TargetDescription& target, const v1::NpuMode& mode);
+absl::StatusOr<v1::Cost> EstimateJointModel(onnx::ModelProto model, const v1::TargetDescription& target,
+                                            const v1::NpuMode& mode);
 
 }  // namespace joinery::compiler

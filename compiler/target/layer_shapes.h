@@ -17,7 +17,7 @@ using Dimensions = std::vector<int64_t>;
 // One operator and the activation function behind it, if nobody else reads what lies between: the NPU computes them in
 // one go. QuantizeLinear and DequantizeLinear belong to no layer: they only say how many bits a tensor has.
 struct LayerShape {
-  // The operator's node, as messages call it.
+  // The operator's node; how messages call it if it has no name.
   std::string name;
   std::string op_type;
   // Operator type of the activation function, "Silu" for x * Sigmoid(x); empty if there is none.

@@ -96,7 +96,7 @@ class LayerLister {
   }
 
   void Describe(const onnx::NodeProto& node, LayerShape& layer) {
-    layer.name = joinery::compiler::Describe(node);
+    layer.name = node.name().empty() ? joinery::compiler::Describe(node) : node.name();
     layer.op_type = node.op_type();
     layer.kernel = IntsAttribute(node, "kernel_shape");
     layer.group = IntAttribute(node, "group", 1);

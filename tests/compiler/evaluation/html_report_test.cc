@@ -39,6 +39,14 @@ v1::Report ReportNaming(const std::string& name) {
           trade_off { share_16_bit: 0.1 sqnr_db: 20 layer: "NAME" }
         }
         float_nodes { name: "NAME" op_type: "NAME" reason: "NAME" }
+        cost {
+          target: "NAME" mode: "NAME" latency_ms: 1.25 operations: 600000000 memory_bytes: 4000000
+          median_error_percent: 11 p90_error_percent: 44 tested_latencies: 7
+          layers { name: "NAME" op_type: "NAME" operations: 1 time_us: 12 bound: COST_BOUND_MEMORY }
+          modes { mode: "NAME" latency_ms: 1.25 shares_with_isp: true }
+          modes { mode: "whole" latency_ms: 0.75 }
+          findings: "NAME"
+        }
       }
       artifact_bytes: 3942508 model_bytes: 13992261
       stages { stage: "NAME" seconds: 0.25 }
@@ -59,7 +67,8 @@ TEST(HtmlReportTest, ShowsWhatThereIs) {
   const std::string html = FormatHtmlReport(ReportNaming("Conv_12"));
   for (const char* text :
        {"0.99123", "17.52 dB", "3.94 MB", "13.99 MB", "Conv_12", "Advice", "What stays float",
-        "What each algorithm gained", "+2.7", "Layers in 16 bits", "Warnings", "0.250 s", "estimate"}) {
+        "What each algorithm gained", "+2.7", "Layers in 16 bits", "Warnings", "0.250 s", "estimate", "1.250 ms",
+        "0.750 ms", "7 published latencies", "What sharing the NPU costs", "DRAM", "4.00 MB"}) {
     EXPECT_THAT(html, HasSubstr(text));
   }
   EXPECT_THAT(html, AllOf(HasSubstr("<html lang=\"en\">"), HasSubstr("name=\"viewport\""),
