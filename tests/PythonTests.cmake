@@ -14,7 +14,8 @@ function(joinery_python_tests name)
     message(FATAL_ERROR "pytest cannot list the tests of ${CMAKE_CURRENT_SOURCE_DIR}:\n${collected}")
   endif()
 
-  set(environment JOINERY_BIN=${PROJECT_BINARY_DIR}/bin ORT_DISABLE_TELEMETRY=1 ${ARG_ENVIRONMENT})
+  set(environment JOINERY_BIN=${PROJECT_BINARY_DIR}/bin ORT_DISABLE_TELEMETRY=1
+    JOINERY_SANITIZER=${JOINERY_SANITIZER} ${ARG_ENVIRONMENT})
   if(EXISTS ${JOINERY_DEPS_DIR}/onnxruntime-1.29.0/python)
     list(APPEND environment PYTHONPATH=${JOINERY_DEPS_DIR}/onnxruntime-1.29.0/python)
   endif()
@@ -26,6 +27,6 @@ function(joinery_python_tests name)
     string(REGEX REPLACE "\\[(.*)\\]" ".\\1" test_name "${test_name}")
     add_test(NAME ${name}.${test_name} COMMAND ${pytest} -rs -q ${CMAKE_CURRENT_SOURCE_DIR}/${test})
     set_tests_properties(${name}.${test_name} PROPERTIES
-      LABELS ${name} TIMEOUT 240 SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+      LABELS ${name} TIMEOUT ${python_timeout} SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
   endforeach()
 endfunction()

@@ -14,6 +14,8 @@ import time
 
 BIN = pathlib.Path(os.environ.get("JOINERY_BIN") or pathlib.Path(__file__).resolve().parents[2] / "build/dev/bin")
 DEADLINE = 60  # Seconds; generous, because the machine may be busy.
+# A sanitizer maps terabytes of addresses: no program that has one starts within a worker's limit.
+NO_MEMORY_LIMIT = ["--memory-limit", "0"] if os.environ.get("JOINERY_SANITIZER") else []
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 

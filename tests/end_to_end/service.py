@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-from programs import BIN, DEADLINE, processes_in, wait_until
+from programs import BIN, DEADLINE, NO_MEMORY_LIMIT, processes_in, wait_until
 
 _LISTENING = re.compile(r"^joineryd \S+ listening on (\S+) ", re.MULTILINE)
 
@@ -69,7 +69,7 @@ class Service:
         self._workers += 1
         name = f"worker-{self._workers}"
         return self.programs.start("joinery-worker", "--server", self.address, "--name", name, "--cache-dir",
-                                   self.programs.folder / "cache" / name, "--work-dir", self.work, *options)
+                                   self.programs.folder / "cache" / name, "--work-dir", self.work, *NO_MEMORY_LIMIT, *options)
 
     def start_client(self, *arguments):
         return self.programs.start("joinery", *arguments, JOINERY_SERVER=self.address)

@@ -5,7 +5,7 @@ import re
 import signal
 import time
 
-from programs import wait_until
+from programs import NO_MEMORY_LIMIT, wait_until
 
 _LISTENING = re.compile(r"^joineryd \S+ listening on (\S+) ", re.MULTILINE)
 
@@ -46,7 +46,7 @@ class Cluster:
         process = self._programs.start(
             "joinery-worker", "--server", self.address, "--name", name, "--compiler", self._compiler, "--cache-dir",
             folder / "cache" / str(slot), "--work-dir", folder / "work" / str(slot), "--cache-size", "64MiB",
-            "--log-level", "error")
+            "--log-level", "error", *NO_MEMORY_LIMIT)
         self._workers[slot] = (name, process)
 
     def kill_server(self):

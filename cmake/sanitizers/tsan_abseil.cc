@@ -1,6 +1,6 @@
 // Tells ThreadSanitizer of the locks of an Abseil that was not built with it, as Debian's: otherwise it sees no order
-// between threads that share one, and every use of what a lock guards looks like a race. Linked into the tests of the
-// tsan preset, where these definitions are found before the library's, which they call.
+// between threads that share one, and every use of what a lock guards looks like a race. Linked into the programs and
+// tests of the tsan preset, where these definitions are found before the library's, which they call.
 #include <dlfcn.h>
 
 #include "absl/synchronization/mutex.h"

@@ -1,0 +1,19 @@
+// What the sanitizers are told in every program and test of the presets asan, tsan and fuzz. Not by the environment:
+// the worker passes none on to the compiler, and a sandbox sees no file of suppressions.
+//
+// Suppressions are for libraries of the distribution, which were built without the sanitizer: each with its reason.
+#include <sys/prctl.h>
+
+#define JOINERY_SANITIZER_HOOK extern "C" __attribute__((visibility("default"), used)) const char*
+
+// A finding ends the program.
+JOINERY_SANITIZER_HOOK __asan_default_options() { return "detect_leaks=1:detect_stack_use_after_return=1"; }
+JOINERY_SANITIZER_HOOK __ubsan_default_options() { return "halt_on_error=1:print_stacktrace=1"; }
+JOINERY_SANITIZER_HOOK __lsan_default_suppressions() { return ""; }
+JOINERY_SANITIZER_HOOK __tsan_default_options() { return "halt_on_error=1"; }
+JOINERY_SANITIZER_HOOK __tsan_default_suppressions() { return ""; }
+
+// The worker's sandbox forbids what a search for leaks does. The compiler's leaks are found where it runs outside.
+extern "C" __attribute__((visibility("default"), used)) int __lsan_is_turned_off() {
+  return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
