@@ -7,7 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "compiler/ir/tensor_proto.h"
+#include "compiler/backend/convert_colors.h"
+#include "compiler/backend/node_chain.h"
+#include "compiler/configuration/deployed_input.h"
 
 namespace joinery::compiler {
 namespace {
@@ -50,62 +52,26 @@ ChannelAffine Combine(const v1::InputConfiguration& input, size_t channels) {
   return combined;
 }
 
-bool IsChannelSwap(v1::ColorSpace from, v1::ColorSpace to) {
-  return (from == v1::COLOR_SPACE_RGB && to == v1::COLOR_SPACE_BGR) ||
-         (from == v1::COLOR_SPACE_BGR && to == v1::COLOR_SPACE_RGB);
-}
-
-bool IsPicture(const v1::InputConfiguration& input) {
-  return input.model_layout() == v1::LAYOUT_NCHW || input.model_layout() == v1::LAYOUT_NHWC;
-}
-
-// Adds nodes one after the other to a chain that begins at an input.
-class Chain {
- public:
-  Chain(Graph& graph, std::string input, std::vector<const onnx::NodeProto*>& added)
-      : graph_(graph), added_(added), input_(std::move(input)), end_(input_) {}
-
-  onnx::NodeProto* Append(const std::string& op_type, const std::vector<std::string>& operands = {}) {
-    std::vector<std::string> inputs{end_};
-    inputs.insert(inputs.end(), operands.begin(), operands.end());
-    end_ = graph_.UniqueTensorName(absl::StrCat(input_, "_preprocessing_", op_type));
-    last_ = graph_.AddNode(op_type, graph_.UniqueNodeName(absl::StrCat(input_, "_preprocessing_", op_type)), inputs,
-                           {end_});
-    added_.push_back(last_);
-    return last_;
-  }
-
-  void AppendWithConstants(const std::string& op_type, const Tensor& constants) {
-    const std::string name = graph_.UniqueTensorName(absl::StrCat(input_, "_preprocessing_", op_type, "_operand"));
-    graph_.AddInitializer(ToProto(constants, name));
-    Append(op_type, {name});
-  }
-
-  // Calls the end of the chain `name`.
-  void Finish(const std::string& name) { graph_.SetOutput(last_, 0, name); }
-
- private:
-  Graph& graph_;
-  std::vector<const onnx::NodeProto*>& added_;
-  std::string input_;
-  std::string end_;
-  onnx::NodeProto* last_ = nullptr;
-};
-
-// An operand that gives each channel of pictures of `shape` its own value. Channels that lie last are repeated for a
+// An operand that gives each channel of pictures of `width` its own value. Channels that lie last are repeated for a
 // whole row of pixels: ONNX Runtime broadcasts run by run, and runs of three values cost it more than a convolution.
-Tensor ChannelOperand(const std::vector<double>& values, const std::vector<int64_t>& shape, bool is_channels_last) {
+Tensor ChannelOperand(const std::vector<double>& values, int64_t width, bool is_channels_last) {
   std::vector<float> constants(values.begin(), values.end());
   const auto channels = static_cast<int64_t>(constants.size());
   if (!constants.empty() && std::count(constants.begin(), constants.end(), constants.front()) == channels) {
     return MakeTensor<float>(onnx::TensorProto::FLOAT, {}, {constants.front()});
   }
   if (!is_channels_last) return MakeTensor<float>(onnx::TensorProto::FLOAT, {1, channels, 1, 1}, constants);
-  const int64_t width = shape[shape.size() - 2];
   std::vector<float> row;
   row.reserve(static_cast<size_t>(width) * constants.size());
   for (int64_t x = 0; x < width; ++x) row.insert(row.end(), constants.begin(), constants.end());
   return MakeTensor<float>(onnx::TensorProto::FLOAT, {width, channels}, row);
+}
+
+void DropSpareChannel(NodeChain& chain, const v1::InputConfiguration& input) {
+  const int64_t axis = input.layout() == v1::LAYOUT_NCHW ? 1 : 3;
+  chain.Append("Slice",
+               {chain.AddConstant("first_channel", Int64Constant({0})),
+                chain.AddConstant("channels", Int64Constant({3})), chain.AddConstant("axis", Int64Constant({axis}))});
 }
 
 onnx::ValueInfoProto* FindInput(Graph& graph, const std::string& name) {
@@ -133,44 +99,43 @@ absl::Status AttachToInput(Graph& graph, const v1::InputConfiguration& input,
   }
   if (input.element_type() == v1::ELEMENT_TYPE_NATIVE) return absl::OkStatus();
   const bool is_picture = IsPicture(input);
-  const bool is_channels_first = input.model_layout() == v1::LAYOUT_NCHW;
-  const size_t channels =
-      is_picture ? static_cast<size_t>((*model_shape)[is_channels_first ? 1 : model_shape->size() - 1]) : 1;
-  const bool is_transposed = is_picture && input.layout() != input.model_layout();
-  const bool is_swapped = IsChannelSwap(input.color_space(), input.model_color_space());
-  const ChannelAffine affine = Combine(input, channels);
-  const bool is_cast = input.element_type() == v1::ELEMENT_TYPE_UINT8;
-  if (!is_transposed && !is_swapped && !is_cast && !affine.Scales() && !affine.Shifts()) return absl::OkStatus();
+  const bool is_converted = ConvertsColors(input);
+  const bool is_transposed = is_picture && !is_converted && input.layout() != input.model_layout();
+  const bool is_swapped = is_picture && SwapsRedAndBlue(input);
+  const bool has_spare = is_picture && DeployedChannels(input.color_space()) == 4;
+  const ChannelAffine affine = Combine(input, static_cast<size_t>(is_picture ? ModelPicture(input).channels : 1));
+  const bool is_cast = input.element_type() != v1::ELEMENT_TYPE_FLOAT32;
+  if (!is_transposed && !is_swapped && !is_cast && !is_converted && !has_spare && !affine.Scales() &&
+      !affine.Shifts()) {
+    return absl::OkStatus();
+  }
 
   const std::string preprocessed = graph.UniqueTensorName(PreprocessedName(input.name()));
   graph.ReplaceUses(input.name(), preprocessed);
   *graph.mutable_model().mutable_graph()->add_value_info() = *value;
   graph.mutable_model().mutable_graph()->mutable_value_info()->rbegin()->set_name(preprocessed);
 
-  const std::vector<int64_t> to_model =
-      is_channels_first ? std::vector<int64_t>{0, 3, 1, 2} : std::vector<int64_t>{0, 2, 3, 1};
-  std::vector<int64_t> deployed_shape = *model_shape;
-  if (is_transposed) {
-    for (size_t i = 0; i < to_model.size(); ++i) deployed_shape[static_cast<size_t>(to_model[i])] = (*model_shape)[i];
-  }
-  // The steps are given in the deployed layout and order, and come before both change.
-  const bool is_channels_last = is_picture && is_channels_first == is_transposed;
-  Chain chain(graph, input.name(), added);
+  NodeChain chain(graph, input.name(), "preprocessing", added);
   if (is_cast) SetIntAttribute(chain.Append("Cast"), "to", onnx::TensorProto::FLOAT);
-  if (affine.Scales()) {
-    chain.AppendWithConstants("Mul", ChannelOperand(affine.scale, deployed_shape, is_channels_last));
+  if (has_spare) DropSpareChannel(chain, input);
+  if (is_converted) AppendColorConversion(chain, input);
+  // The steps are in the deployed layout and order where both change after them.
+  const v1::Layout layout = is_converted ? input.model_layout() : input.layout();
+  const bool is_channels_last = is_picture && layout == v1::LAYOUT_NHWC;
+  const int64_t width = is_picture ? ModelPicture(input).width : 1;
+  if (affine.Scales()) chain.AppendWithConstant("Mul", ChannelOperand(affine.scale, width, is_channels_last));
+  if (affine.Shifts()) chain.AppendWithConstant("Add", ChannelOperand(affine.bias, width, is_channels_last));
+  const bool is_channels_first = input.model_layout() == v1::LAYOUT_NCHW;
+  if (is_transposed) {
+    SetIntsAttribute(chain.Append("Transpose"), "perm",
+                     is_channels_first ? std::vector<int64_t>{0, 3, 1, 2} : std::vector<int64_t>{0, 2, 3, 1});
   }
-  if (affine.Shifts()) {
-    chain.AppendWithConstants("Add", ChannelOperand(affine.bias, deployed_shape, is_channels_last));
-  }
-  if (is_transposed) SetIntsAttribute(chain.Append("Transpose"), "perm", to_model);
   if (is_swapped) {
-    const std::string order = graph.UniqueTensorName(absl::StrCat(input.name(), "_preprocessing_channel_order"));
-    graph.AddInitializer(Int64Proto(order, {3}, {2, 1, 0}));
+    const std::string order = chain.AddConstant("channel_order", Int64Constant({2, 1, 0}));
     SetIntAttribute(chain.Append("Gather", {order}), "axis", is_channels_first ? 1 : 3);
   }
   chain.Finish(preprocessed);
-  SetType(value, is_cast ? onnx::TensorProto::UINT8 : onnx::TensorProto::FLOAT, deployed_shape);
+  SetType(value, DeployedElementType(input), DeployedShape(input));
   graph.Invalidate();
   return absl::OkStatus();
 }

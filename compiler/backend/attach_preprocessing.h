@@ -13,7 +13,9 @@ namespace joinery::compiler {
 // For each configured input T that is not NATIVE:
 //   T (float) -> X   ⇒   T (uint8, NHWC) -> Cast -> Mul -> Add -> Transpose -> Gather (channel order)
 //                          -> T_preprocessed -> X
-// of which only what is needed is added. All preprocessing steps become one factor and one term for each channel,
+// of which only what is needed is added; or, where colours are converted (see convert_colors.h),
+//   T (float) -> X   ⇒   T (uint8, NV12) -> Cast -> conversion -> Mul -> Add -> T_preprocessed -> X
+// A fourth channel to spare is cut off first. All preprocessing steps become one factor and one term for each channel,
 // computed in double precision.
 //
 // Returns the nodes that were added; they are not part of the network and are not to be quantized.

@@ -25,7 +25,8 @@ bool NameIsLess(const DataSet::Sample& left, const DataSet::Sample& right) { ret
 absl::Status CheckSamples(const DataSet::Contents& contents) {
   if (!contents.samples.empty()) return absl::OkStatus();
   const std::string first_note = contents.notes.empty() ? "" : absl::StrCat(" (", contents.notes.front(), ")");
-  return absl::InvalidArgumentError(absl::StrCat("holds no sample", first_note, "; put jpg, png or npy files into it"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("holds no sample", first_note, "; put jpg, png, npy or bin files into it"));
 }
 
 void ShortenNotes(std::vector<std::string>& notes) {

@@ -32,9 +32,9 @@ class DataSet {
  public:
   // `path` is a folder (with its sub-folders), or a tar (plain or compressed by gzip, bzip2, xz or zstd) or zip.
   //
-  // Samples are files whose name ends in jpg, jpeg, png or npy, in any case. Others are noted and left out, hidden ones
-  // (a name or a folder that begins with a dot) without a note. Names are relative, with "/" between folders, and no
-  // name is ever created on disk.
+  // Samples are files whose name ends in jpg, jpeg, png, npy or bin, in any case. Others are noted and left out, hidden
+  // ones (a name or a folder that begins with a dot) without a note. Names are relative, with "/" between folders, and
+  // no name is ever created on disk.
   //
   // kInvalidArgument, naming the set and the member, if the archive is damaged or cut off; if a member is a link, a
   // device or a pipe, or its name is absolute, contains "..", a backslash, a drive letter or a control character, or

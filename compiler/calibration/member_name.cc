@@ -46,7 +46,7 @@ absl::StatusOr<std::string> CleanMemberName(absl::string_view name, size_t max_l
 bool IsHidden(absl::string_view name) { return absl::StartsWith(name, ".") || absl::StrContains(name, "/."); }
 
 bool IsSampleName(absl::string_view name) {
-  for (const absl::string_view ending : {".jpg", ".jpeg", ".png", ".npy"}) {
+  for (const absl::string_view ending : {".jpg", ".jpeg", ".png", ".npy", ".bin"}) {
     if (absl::EndsWithIgnoreCase(name, ending)) return true;
   }
   return false;

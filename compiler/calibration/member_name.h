@@ -16,7 +16,7 @@ absl::StatusOr<std::string> CleanMemberName(absl::string_view name, size_t max_l
 // Whether `name`, or a folder it is in, begins with a dot.
 bool IsHidden(absl::string_view name);
 
-// Whether `name` ends in ".jpg", ".jpeg", ".png" or ".npy", in any case.
+// Whether `name` ends in ".jpg", ".jpeg", ".png", ".npy" or ".bin", in any case.
 bool IsSampleName(absl::string_view name);
 
 // `name` for people: unprintable bytes escaped, and cut off if very long.

@@ -29,7 +29,8 @@ struct ElementTypeName {
 };
 
 constexpr ElementTypeName kElementTypes[] = {
-    {"u1", onnx::TensorProto::UINT8, 1},  {"i1", onnx::TensorProto::INT8, 1},    {"i4", onnx::TensorProto::INT32, 4},
+    {"u1", onnx::TensorProto::UINT8, 1},  {"i1", onnx::TensorProto::INT8, 1},    {"u2", onnx::TensorProto::UINT16, 2},
+    {"i2", onnx::TensorProto::INT16, 2},  {"u4", onnx::TensorProto::UINT32, 4},  {"i4", onnx::TensorProto::INT32, 4},
     {"i8", onnx::TensorProto::INT64, 8},  {"f2", onnx::TensorProto::FLOAT16, 2}, {"f4", onnx::TensorProto::FLOAT, 4},
     {"f8", onnx::TensorProto::DOUBLE, 8},
 };
@@ -166,8 +167,8 @@ absl::StatusOr<ElementTypeName> ParseDescr(absl::string_view descr) {
   for (const ElementTypeName& type : kElementTypes) {
     if (type.name == name) return type;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("has elements of type \"", ShowName(descr), "\"; supported are u1, i1, i4, i8, f2, f4 and f8"));
+  return absl::InvalidArgumentError(absl::StrCat("has elements of type \"", ShowName(descr),
+                                                 "\"; supported are u1, i1, u2, i2, u4, i4, i8, f2, f4 and f8"));
 }
 
 // kInvalidArgument if `shape` needs more bytes than fit into an int64_t.

@@ -87,7 +87,7 @@ class ArchiveReader {
     const bool hidden = IsHidden(name);
     const bool is_sample = !hidden && IsSampleName(name);
     if (!hidden && !is_sample) {
-      contents_.notes.push_back(absl::StrCat("ignored ", ShowName(name), ": not jpg, png or npy"));
+      contents_.notes.push_back(absl::StrCat("ignored ", ShowName(name), ": not jpg, png, npy or bin"));
     }
     return is_sample ? AddSample(name) : Skip(name);
   }

@@ -49,7 +49,7 @@ class FolderReader {
       return absl::OkStatus();
     }
     if (!IsSampleName(relative)) {
-      contents_.notes.push_back(absl::StrCat("ignored ", ShowName(relative), ": not jpg, png or npy"));
+      contents_.notes.push_back(absl::StrCat("ignored ", ShowName(relative), ": not jpg, png, npy or bin"));
       return absl::OkStatus();
     }
     return AddSample(entry, relative);

@@ -90,8 +90,9 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
   arguments.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   command->add_option("--input", arguments.model_path, "The float model (.onnx)");
   command->add_option("--output", arguments.output_path, "Where the .joint goes");
-  command->add_option("--calibration", arguments.calibration_path,
-                      "The calibration set, a folder or an archive of jpg, png or npy; default: the configuration's");
+  command->add_option(
+      "--calibration", arguments.calibration_path,
+      "The calibration set, a folder or an archive of jpg, png, npy or bin; default: the configuration's");
   command->add_option("--output_config,--output-config", arguments.output_configuration_path,
                       "Where the complete configuration that was used goes");
   command->add_option("--report", arguments.report_path, "Where the report (JSON) goes");

@@ -46,7 +46,7 @@ TEST_P(ArchiveKindTest, SamplesAreInNameOrderAndTheRestIsNoted) {
   WriteArchive(folder / "set", GetParam(), SomeMembers());
   ASSERT_OK_AND_ASSIGN(const DataSet set, DataSet::Open(folder / "set", {}));
   EXPECT_THAT(Names(set), ElementsAre("B.jpeg", "a.jpg", "c.npy", "sub/b.PNG"));
-  EXPECT_THAT(set.notes(), ElementsAre("ignored README.txt: not jpg, png or npy"));
+  EXPECT_THAT(set.notes(), ElementsAre("ignored README.txt: not jpg, png, npy or bin"));
   EXPECT_THAT(set.Read(0), IsOkAndHolds(std::string(300'000, 'B')));
   EXPECT_THAT(set.Read(3), IsOkAndHolds("bb"));
 }
@@ -176,7 +176,7 @@ TEST(DataSetTest, NoSampleAtAll) {
   std::filesystem::create_directory(folder / "empty");
   EXPECT_THAT(DataSet::Open(folder / "set.tar", {}),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("set.tar: holds no sample (ignored notes.txt: not jpg, png or npy)")));
+                       HasSubstr("set.tar: holds no sample (ignored notes.txt: not jpg, png, npy or bin)")));
   for (const char* name : {"empty.tar", "empty"}) {
     EXPECT_THAT(DataSet::Open(folder / name, {}),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("holds no sample; put")));

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "compiler/calibration/npy.h"
+#include "compiler/configuration/deployed_input.h"
 #include "tests/compiler/calibration/builders.h"
 #include "tests/testing/status_matchers.h"
 
@@ -28,6 +29,7 @@ TEST(DeployedShapeTest, HasTheChannelsWhereTheLayoutHasThem) {
   input.set_layout(v1::LAYOUT_NCHW);
   EXPECT_THAT(DeployedShape(input), ElementsAre(1, 3, 5, 7));
   input.set_model_layout(v1::LAYOUT_NHWC);  // Now the model has 7 channels, 3 rows, 5 columns.
+  input.set_color_space(v1::COLOR_SPACE_NONE);
   EXPECT_THAT(DeployedShape(input), ElementsAre(1, 7, 3, 5));
   input.set_layout(v1::LAYOUT_NATIVE);
   EXPECT_THAT(DeployedShape(input), ElementsAre(1, 3, 5, 7));
@@ -187,6 +189,69 @@ TEST(LoadRawTest, FloatsAreFourBytesAndFinite) {
   EXPECT_THAT(LoadRaw("x.bin", absl::string_view("\0\0\x80\x3f", 4), input), IsOk());
   EXPECT_THAT(LoadRaw("x.bin", absl::string_view("\0\0\xc0\x7f", 4), input),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NaN")));
+}
+
+// A photo becomes what the camera would have given: one colour everywhere, so chroma is exact.
+TEST(LoadSampleTest, PhotosBecomeYuv) {
+  v1::InputConfiguration input = PictureInput(2, 2, 3, v1::COLOR_SPACE_NV12);
+  input.set_model_color_space(v1::COLOR_SPACE_BGR);
+  input.set_yuv_standard(v1::YUV_STANDARD_BT601_LIMITED);
+  const std::string red = EncodePng({2, 2, 3, {255, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0}});
+  ASSERT_OK_AND_ASSIGN(const LoadedSample nv12, LoadSample("a.png", red, input, kFit));
+  EXPECT_THAT(nv12.tensor.shape, ElementsAre(1, 3, 2, 1));
+  // BT.601: red is Y 81, Cb 90, Cr 240.
+  EXPECT_THAT(nv12.tensor.values<uint8_t>(), ElementsAre(81, 81, 81, 81, 90, 240));
+  input.set_color_space(v1::COLOR_SPACE_NV21);
+  ASSERT_OK_AND_ASSIGN(const LoadedSample nv21, LoadSample("a.png", red, input, kFit));
+  EXPECT_THAT(nv21.tensor.values<uint8_t>(), ElementsAre(81, 81, 81, 81, 240, 90));
+  input.set_color_space(v1::COLOR_SPACE_UYVY);
+  input.set_yuv_standard(v1::YUV_STANDARD_BT601_FULL);
+  ASSERT_OK_AND_ASSIGN(const LoadedSample uyvy, LoadSample("a.png", red, input, kFit));
+  EXPECT_THAT(uyvy.tensor.shape, ElementsAre(1, 2, 2, 2));
+  EXPECT_THAT(uyvy.tensor.values<uint8_t>(), ElementsAre(85, 76, 255, 76, 85, 76, 255, 76));
+}
+
+TEST(LoadSampleTest, AMatrixWithoutInverseTakesNoPhotos) {
+  v1::InputConfiguration input = PictureInput(2, 2, 3, v1::COLOR_SPACE_NV12);
+  input.set_yuv_standard(v1::YUV_STANDARD_MATRIX);
+  for (int i = 0; i < 12; ++i) input.add_yuv_matrix(1);
+  EXPECT_THAT(
+      LoadSample("a.png", EncodePng({2, 2, 3, std::vector<uint8_t>(12)}), input, kFit),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("a.png: the matrix from YUV to RGB has no inverse")));
+}
+
+TEST(LoadSampleTest, PhotosOfOtherElementTypesKeepTheirValues) {
+  v1::InputConfiguration input = PictureInput(2, 1, 3, v1::COLOR_SPACE_BGRX);
+  input.set_element_type(v1::ELEMENT_TYPE_INT16);
+  ASSERT_OK_AND_ASSIGN(const LoadedSample spare, LoadSample("a.png", TwoPixels(), input, kFit));
+  EXPECT_EQ(spare.tensor.element_type, onnx::TensorProto::INT16);
+  EXPECT_THAT(spare.tensor.shape, ElementsAre(1, 1, 2, 4));
+  EXPECT_THAT(spare.tensor.values<int16_t>(), ElementsAre(3, 2, 1, 255, 6, 5, 4, 255));
+  input.set_color_space(v1::COLOR_SPACE_RGB);
+  input.set_element_type(v1::ELEMENT_TYPE_FLOAT16);
+  ASSERT_OK_AND_ASSIGN(const LoadedSample half, LoadSample("a.png", TwoPixels(), input, kFit));
+  EXPECT_THAT(half.tensor.values<uint16_t>(), ElementsAre(0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600));
+  input.set_element_type(v1::ELEMENT_TYPE_INT8);
+  EXPECT_THAT(LoadSample("a.png", TwoPixels(), input, kFit),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes int8")));
+}
+
+// The float model's own input: its layout, its colours, prepared by the calibration's own steps.
+TEST(LoadSampleTest, SamplesOfTheModelDoNotGoThroughTheArtifactsSteps) {
+  v1::InputConfiguration input = PictureInput(2, 1, 3, v1::COLOR_SPACE_RGB);
+  input.set_model_color_space(v1::COLOR_SPACE_BGR);
+  input.set_sample_format(v1::SAMPLE_FORMAT_MODEL);
+  v1::PreprocessingStep& step = *input.add_sample_preprocessing();
+  for (const float mean : {1.0F, 2.0F, 3.0F}) step.mutable_normalization()->add_mean(mean);
+  step.mutable_normalization()->add_std(2);
+  ASSERT_OK_AND_ASSIGN(const LoadedSample photo, LoadSample("a.png", TwoPixels(), input, kFit));
+  EXPECT_THAT(photo.tensor.shape, ElementsAre(1, 3, 1, 2));
+  EXPECT_THAT(photo.tensor.values<float>(), ElementsAre(1, 2.5, 0, 1.5, -1, 0.5));
+  const std::vector<float> values = {0, 1, 2, 3, 4, 5};
+  const std::string bytes(reinterpret_cast<const char*>(values.data()), 24);
+  ASSERT_OK_AND_ASSIGN(const LoadedSample raw, LoadSample("a.bin", bytes, input, kFit));
+  EXPECT_THAT(raw.tensor.shape, ElementsAre(1, 3, 1, 2));
+  EXPECT_THAT(raw.tensor.values<float>(), ElementsAre(0, 1, 2, 3, 4, 5));
 }
 
 }  // namespace
