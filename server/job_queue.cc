@@ -66,7 +66,9 @@ absl::Status CheckBlob(absl::string_view field, const v1::BlobRef& blob,
 }  // namespace
 
 JobQueue::JobQueue(storage::JobStore& jobs, BlobAccess& blobs, const JobQueueOptions& options)
-    : jobs_(jobs), blobs_(blobs), options_(options) {}
+    : jobs_(jobs), blobs_(blobs), options_(options) {
+  jobs_.OnSharedChange([this](const v1::Job& job) { Announce(job); });
+}
 
 absl::Status JobQueue::CheckBlobs(const std::string& project, const v1::JobSpec& spec) {
   return storage::ForEachBlobRef(spec, "", [&](const std::string& field, const v1::BlobRef& blob) {
@@ -240,6 +242,7 @@ absl::StatusOr<bool> JobQueue::Extend(const std::string& token, absl::Span<const
                                       int64_t first_event) {
   ASSIGN_OR_RETURN(const storage::LeaseRenewal renewal, jobs_.Extend(token, options_.lease_term, events, first_event));
   if (!events.empty()) watchers_.Wake(renewal.job_id);
+  for (const std::string& id : renewal.sharing) watchers_.Wake(id);
   return renewal.cancel_requested;
 }
 

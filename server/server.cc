@@ -6,6 +6,7 @@
 #include <grpcpp/server_builder.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +25,7 @@ constexpr int kMaxThreads = 1000;
 constexpr int kIdleThreads = 256;
 // A chunk and what is around it.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxChunkBytes) + (64 << 10);
-constexpr absl::Duration kLeaseCheckPeriod = absl::Milliseconds(200);
+constexpr std::chrono::milliseconds kLeaseCheckPeriod(200);
 // A peer that vanished without a word (a host that lost power) is noticed after both together.
 constexpr int kKeepaliveMilliseconds = 30'000;
 constexpr int kKeepaliveTimeoutMilliseconds = 10'000;
@@ -129,17 +130,18 @@ void Server::ExpireLeasesUntilStopped() {
       spdlog::error("cannot look after leases: {}", std::string(status.message()));
     }
     failed = !status.ok();
-    const absl::MutexLock lock(&mutex_);
-    if (mutex_.AwaitWithTimeout(absl::Condition(&stopped_), kLeaseCheckPeriod)) return;
+    std::unique_lock lock(mutex_);
+    if (stopping_.wait_for(lock, kLeaseCheckPeriod, [this] { return stopped_; })) return;
   }
 }
 
 void Server::Shutdown(absl::Duration grace) {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (stopped_) return;
     stopped_ = true;
   }
+  stopping_.notify_all();
   // First of all: nobody sends new work to a server that is about to take none.
   monitoring_.BeginDrain();
   if (grpc_server_ != nullptr) {

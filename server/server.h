@@ -4,14 +4,14 @@
 
 #include <grpcpp/server.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "server/access/authenticator.h"
@@ -93,8 +93,10 @@ class Server {
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<access::ConnectionGate> gate_;
 
-  absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  // Not Abseil's, whose waits end when the time of day says so.
+  std::mutex mutex_;
+  std::condition_variable stopping_;
+  bool stopped_ = false;
   std::thread lease_thread_;
 };
 

@@ -73,6 +73,8 @@ struct JobLease {
 struct LeaseRenewal {
   std::string job_id;
   bool cancel_requested = false;
+  // The ids of the jobs that share the run and were given the events too.
+  std::vector<std::string> sharing = {};
 };
 
 // The work was stopped because somebody asked for it.
@@ -144,6 +146,10 @@ class JobStore {
  public:
   virtual ~JobStore() = default;
 
+  // `told` is called with each job that changed besides those that a call answers with (identical jobs share a run, and
+  // change with it), after that was committed, by the thread of the call. To be set before any other call.
+  virtual void OnSharedChange(std::function<void(const v1::Job&)> told) = 0;
+
   // Queues a job. The same request of the same project again answers with the first job, as it is now.
   // Errors: kAlreadyExists the request_id was used with another spec or other options · kResourceExhausted the user
   // or project has as many jobs queued as the limit allows.
@@ -185,8 +191,8 @@ class JobStore {
     return Finish(token, outcome, events, first_event, ServerActor());
   }
 
-  // A queued job is CANCELLED at once, for a running one it is noted, a final one stays as it is. Answers with the job
-  // as it is then. Errors: kNotFound.
+  // A queued job is CANCELLED at once, and so is one of several that share a run, which goes on for the others; for any
+  // other running one it is noted; a final one stays as it is. Answers with the job as it is then. Errors: kNotFound.
   virtual absl::StatusOr<v1::Job> Cancel(const std::string& id, const Actor& by) = 0;
   absl::StatusOr<v1::Job> Cancel(const std::string& id) { return Cancel(id, ServerActor()); }
 

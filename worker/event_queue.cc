@@ -12,6 +12,8 @@ namespace {
 constexpr size_t kMaxLineBytes = 4096;
 constexpr size_t kMaxStageBytes = 128;
 constexpr size_t kMaxEventsAtOnce = 1000;
+// The server keeps the times of as many. A compiler that makes up names does not fill its database.
+constexpr int kMaxKeptStages = 64;
 // gRPC takes messages of 4 MiB unless told otherwise.
 constexpr size_t kMaxBytesAtOnce = size_t{1} << 20;
 
@@ -46,6 +48,13 @@ void EventQueue::SetProgress(const v1::Progress& progress) {
   event.mutable_progress()->set_stage(CleanText(progress.stage(), kMaxStageBytes));
   if (!std::isfinite(progress.fraction())) event.mutable_progress()->set_fraction(0);
   const absl::MutexLock lock(&mutex_);
+  if (progress_.has_value() && progress_->progress().stage() == event.progress().stage()) {
+    // The time from which on the stage lasts.
+    *event.mutable_time() = progress_->time();
+  } else if (progress_.has_value() && kept_stages_ < kMaxKeptStages) {
+    ++kept_stages_;
+    lines_.push_back(*std::move(progress_));
+  }
   progress_ = std::move(event);
 }
 
@@ -61,15 +70,6 @@ std::vector<v1::JobEvent> EventQueue::Take() {
   if (progress_.has_value()) events.push_back(*std::move(progress_));
   progress_.reset();
   return events;
-}
-
-void EventQueue::PutBack(std::vector<v1::JobEvent> events) {
-  const absl::MutexLock lock(&mutex_);
-  if (!events.empty() && events.back().has_progress()) {
-    if (!progress_.has_value()) progress_ = std::move(events.back());
-    events.pop_back();
-  }
-  lines_.insert(lines_.begin(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
 }
 
 bool EventQueue::empty() const {

@@ -14,8 +14,9 @@
 
 namespace joinery::worker {
 
-// Of progress only the newest is kept; of log lines at most 4 KiB each. A program that prints without end does not fill
-// the memory of the worker or of the server: after `max_lines` lines of a job there is one that says so, and no more.
+// Of progress only the newest of each stage is kept, so that no stage is too short to be told of; of log lines at most
+// 4 KiB each. A program that prints without end does not fill the memory of the worker or of the server: after
+// `max_lines` lines of a job there is one that says so, and no more.
 class EventQueue {
  public:
   explicit EventQueue(const base::Clock& clock, int64_t max_lines = 10'000) : clock_(clock), max_lines_(max_lines) {}
@@ -28,11 +29,9 @@ class EventQueue {
 
   void SetProgress(const v1::Progress& progress);
 
-  // Takes out the oldest lines, and behind them the newest progress: at most 1000 events and about 1 MiB.
+  // Takes out the oldest lines and stages that are over, and behind them the newest progress: at most 1000 events and
+  // about 1 MiB.
   std::vector<v1::JobEvent> Take();
-
-  // What was taken could not be sent. It is the next to be taken again, its progress only if there is none newer.
-  void PutBack(std::vector<v1::JobEvent> events);
 
   bool empty() const;
 
@@ -48,6 +47,7 @@ class EventQueue {
   int64_t compiler_lines_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<v1::JobEvent> lines_ ABSL_GUARDED_BY(mutex_);
   std::optional<v1::JobEvent> progress_ ABSL_GUARDED_BY(mutex_);
+  int kept_stages_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace joinery::worker

@@ -45,7 +45,10 @@ void AddJobOptions(CLI::App& command, JobOptionArguments& arguments) {
       ->type_name("LABEL")
       ->allow_extra_args(false)
       ->group(kGroup);
-  command.add_flag("--fresh", arguments.fresh, "Run the job even if a finished one had the same inputs")->group(kGroup);
+  command
+      .add_flag("--fresh", arguments.fresh,
+                "Run the job even if one that has finished or is running has the same inputs")
+      ->group(kGroup);
 }
 
 absl::StatusOr<v1::JobOptions> ParseJobOptions(const JobOptionArguments& arguments) {

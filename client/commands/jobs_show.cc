@@ -62,7 +62,8 @@ Table FieldsOf(const v1::Job& job) {
   add("project", job.project());
   add("array", job.array_id());
   if (job.options().priority() != 0) add("priority", absl::StrCat(job.options().priority()));
-  add("answered from", job.answered_from());
+  add(job.state() == v1::JOB_STATE_RUNNING ? "shares the run of" : "shared the run of", job.merged_with());
+  if (job.answered_from() != job.merged_with()) add("answered from", job.answered_from());
   if (job.cancel_requested()) add("cancel requested", "yes");
   add("kind", job.spec().has_check() ? "check" : "build");
   add("model", ModelName(job));

@@ -105,7 +105,10 @@ absl::StatusOr<std::vector<v1::Job>> SubmitJobs(Invocation& invocation, const st
     // The job is submitted; that @last means another one is worth a word, no more.
     invocation.Note(absl::StrCat("warning: @last will not mean this job: ", status.message()));
   }
-  if (jobs.size() == 1 && !jobs.front().answered_from().empty()) {
+  if (jobs.size() == 1 && !jobs.front().merged_with().empty()) {
+    invocation.Note(absl::StrCat("job ", jobs.front().merged_with(),
+                                 " is running with the same inputs: this one shares its run (--fresh has its own)"));
+  } else if (jobs.size() == 1 && !jobs.front().answered_from().empty()) {
     invocation.Note(absl::StrCat("job ", jobs.front().answered_from(),
                                  " had the same inputs: its result is the answer (--fresh runs it again)"));
   }

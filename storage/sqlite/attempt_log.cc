@@ -1,5 +1,7 @@
 #include "storage/sqlite/attempt_log.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "storage/sqlite/job_row.h"
@@ -16,6 +18,13 @@ constexpr int kMaxStagesKept = 64;
 absl::Status WriteAttemptLog(Database& database, int64_t number, const v1::Job& log) {
   ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kSetAttemptLog));
   return statement->BindInteger(":number", number).BindBlob(":attempt_log", log.SerializeAsString()).Run();
+}
+
+absl::Status AddAttempt(Database& database, int64_t number, v1::Attempt attempt) {
+  ASSIGN_OR_RETURN(v1::Job log, ReadAttemptLog(database, number));
+  if (log.attempt_log_size() >= kMaxAttemptsKept) log.mutable_attempt_log()->DeleteSubrange(0, 1);
+  *log.add_attempt_log() = std::move(attempt);
+  return WriteAttemptLog(database, number, log);
 }
 
 void EndStage(v1::Attempt& attempt, const google::protobuf::Timestamp& time) {
@@ -46,12 +55,16 @@ absl::StatusOr<v1::Job> ReadAttemptLog(Database& database, int64_t number) {
 }
 
 absl::Status BeginAttempt(Database& database, int64_t number, const std::string& worker, absl::Time now) {
-  ASSIGN_OR_RETURN(v1::Job log, ReadAttemptLog(database, number));
-  if (log.attempt_log_size() >= kMaxAttemptsKept) log.mutable_attempt_log()->DeleteSubrange(0, 1);
-  v1::Attempt& attempt = *log.add_attempt_log();
+  v1::Attempt attempt;
   attempt.set_worker(worker);
   *attempt.mutable_leased_at() = ToTimestamp(now);
-  return WriteAttemptLog(database, number, log);
+  return AddAttempt(database, number, std::move(attempt));
+}
+
+absl::Status ShareAttempt(Database& database, int64_t number, int64_t leader) {
+  ASSIGN_OR_RETURN(v1::Job log, ReadAttemptLog(database, leader));
+  if (log.attempt_log().empty()) return absl::OkStatus();
+  return AddAttempt(database, number, std::move(*log.mutable_attempt_log()->rbegin()));
 }
 
 absl::Status NoteStages(Database& database, int64_t number, absl::Span<const v1::JobEvent> events) {

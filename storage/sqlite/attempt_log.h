@@ -19,6 +19,9 @@ absl::Status BeginAttempt(Database& database, int64_t number, const std::string&
 // Notes the stages that `events`, which have their times, tell of.
 absl::Status NoteStages(Database& database, int64_t number, absl::Span<const v1::JobEvent> events);
 
+// `number`, too, has the attempt that job `leader` is in, from its begin.
+absl::Status ShareAttempt(Database& database, int64_t number, int64_t leader);
+
 // `end` is as v1::Attempt.end.
 absl::Status EndAttempt(Database& database, int64_t number, const std::string& end, absl::Time now);
 

@@ -5,5 +5,6 @@ SET state = :state, attempts = attempts - :uncounted_attempts, cancel_requested 
     result = :result, failure = :failure, not_before = :not_before,
     finished_at = CASE :state WHEN 'queued' THEN NULL ELSE :now END,
     ended_at = CASE :state WHEN 'queued' THEN NULL ELSE :queue_now END,
+    leader = NULL, merged_with = CASE :state WHEN 'queued' THEN '' ELSE merged_with END, answered_from = :answered_from,
     lease_token = NULL, lease_until = NULL, attempt_until = NULL
 WHERE number = :number;

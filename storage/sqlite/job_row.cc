@@ -74,6 +74,7 @@ absl::StatusOr<v1::Job> JobOfRow(const Statement& row) {
   job.set_array_index(static_cast<int32_t>(row.Integer("array_index")));
   job.set_waiting_reason(row.Text("waiting_reason"));
   job.set_answered_from(row.Text("answered_from"));
+  job.set_merged_with(row.Text("merged_with"));
   job.set_compiler_version(row.Text("compiler_version"));
   if (!row.IsNull("deadline")) *job.mutable_deadline() = TimestampOfColumn(row, "deadline");
   RETURN_IF_ERROR(ParseColumn(row, "options", &v1::Job::mutable_options, job));

@@ -1,6 +1,7 @@
 #include "storage/sqlite/job_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "storage/requirements.h"
 #include "storage/sqlite/attempt_log.h"
 #include "storage/sqlite/blob_owners.h"
+#include "storage/sqlite/damaged_jobs.h"
 #include "storage/sqlite/events.h"
 #include "storage/sqlite/job_audit.h"
 #include "storage/sqlite/job_id.h"
@@ -20,6 +22,7 @@
 #include "storage/sqlite/needs.h"
 #include "storage/sqlite/quotas.h"
 #include "storage/sqlite/schema.h"
+#include "storage/sqlite/shared_runs.h"
 #include "storage/sqlite/statements.h"
 #include "storage/sqlite/submissions.h"
 #include "storage/sqlite/workers.h"
@@ -142,7 +145,8 @@ absl::Status WriteQueueTime(Database& database, const Moment& now) {
   return statement->BindInteger(":queue_now", now.queue).Run();
 }
 
-// Appends those of `events` that were not appended before; `first_event` as in JobStore::Extend.
+// Appends those of `events` that were not appended before, to the histories of the job and of those that share its run;
+// `first_event` as in JobStore::Extend.
 absl::Status AppendNewEvents(Database& database, int64_t number, absl::Span<const v1::JobEvent> events,
                              int64_t first_event, int64_t taken, absl::Time now) {
   if (first_event == 0) first_event = taken + 1;
@@ -150,16 +154,67 @@ absl::Status AppendNewEvents(Database& database, int64_t number, absl::Span<cons
   events.remove_prefix(static_cast<size_t>(repeated));
   if (events.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(AppendEvents(database, number, events, now));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> sharing, JobsSharing(database, number));
+  for (const int64_t other : sharing) RETURN_IF_ERROR(AppendEvents(database, other, events, now));
   ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kSetEventsTaken));
   return statement->BindInteger(":number", number)
       .BindInteger(":events_taken", first_event + repeated + static_cast<int64_t>(events.size()) - 1)
       .Run();
 }
 
-absl::StatusOr<v1::Job> ExpireLease(Database& database, const RunningJob& running, const Moment& now) {
+absl::StatusOr<std::vector<std::string>> IdsOfSharing(Database& database, int64_t leader) {
+  ASSIGN_OR_RETURN(const std::vector<int64_t> sharing, JobsSharing(database, leader));
+  std::vector<std::string> ids;
+  ids.reserve(sharing.size());
+  for (const int64_t number : sharing) {
+    ASSIGN_OR_RETURN(const v1::Job job, ReadJob(database, number));
+    ids.push_back(job.id());
+  }
+  return ids;
+}
+
+// The job of a lease that was just given.
+absl::StatusOr<v1::Job> BeginRun(Database& database, int64_t number, const std::string& worker, const Moment& now) {
+  RETURN_IF_ERROR(BeginAttempt(database, number, worker, now.time));
+  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
+  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
+  return job;
+}
+
+// The jobs that changed, `running` first.
+absl::StatusOr<std::vector<v1::Job>> ExpireLease(Database& database, const RunningJob& running, const Moment& now) {
   ASSIGN_OR_RETURN(const v1::Job log, ReadAttemptLog(database, running.number));
-  if (running.lease_until <= now.queue) RETURN_IF_ERROR(NoteWorkerLoss(database, running.worker, now));
-  return EndLease(database, running.number, EndOfExpired(running, log, now.queue), now);
+  const bool lost = running.lease_until <= now.queue;
+  if (lost) RETURN_IF_ERROR(NoteWorkerLoss(database, running.worker, now));
+  const JobEnd end = EndOfExpired(running, log, now.queue);
+  // A deadline is the job's own.
+  if (!lost && running.expires_at.has_value() && *running.expires_at <= now.queue) {
+    ASSIGN_OR_RETURN(const std::vector<int64_t> sharing, JobsSharing(database, running.number));
+    if (!sharing.empty()) return HandOver(database, running.number, end, now);
+  }
+  return EndLease(database, running.number, end, now);
+}
+
+absl::StatusOr<v1::Job> FailOverdueSharing(Database& database, int64_t number, const Moment& now) {
+  return EndAlone(database, number,
+                  {.state = v1::JOB_STATE_FAILED,
+                   .failure = DeadlinePassed("while it shared the run of another job"),
+                   .attempt_end = "stopped"},
+                  now);
+}
+
+// The jobs that changed besides those whose cancelling was only noted.
+absl::StatusOr<std::vector<v1::Job>> CancelRunning(Database& database, int64_t number, const Moment& now) {
+  const JobEnd end = {.state = v1::JOB_STATE_CANCELLED, .attempt_end = "cancelled"};
+  ASSIGN_OR_RETURN(const bool shares, IsSharing(database, number));
+  if (shares) {
+    ASSIGN_OR_RETURN(v1::Job job, EndAlone(database, number, end, now));
+    return std::vector<v1::Job>{std::move(job)};
+  }
+  ASSIGN_OR_RETURN(const std::vector<int64_t> sharing, JobsSharing(database, number));
+  if (!sharing.empty()) return HandOver(database, number, end, now);
+  RETURN_IF_ERROR(RequestCancel(database, number));
+  return std::vector<v1::Job>();
 }
 
 absl::StatusOr<std::vector<int64_t>> FindOverdue(Database& database, int64_t queue_now) {
@@ -297,6 +352,10 @@ auto SqliteJobStore::Write(Durability durability, const Body& body)
   return result;
 }
 
+void SqliteJobStore::TellOf(absl::Span<const v1::Job> jobs) const {
+  for (const v1::Job& job : jobs) told_(job);
+}
+
 absl::StatusOr<EnqueuedJob> SqliteJobStore::Enqueue(const Submission& submission) {
   const std::string request_id = StoredRequestId(submission.project, submission.request_id, -1);
   return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<EnqueuedJob> {
@@ -360,18 +419,28 @@ absl::StatusOr<JobPage> SqliteJobStore::List(const JobQuery& query) {
 }
 
 absl::StatusOr<std::optional<JobLease>> SqliteJobStore::Claim(const WorkerInfo& worker, absl::Duration term) {
-  return Write(
+  std::vector<v1::Job> others;
+  absl::StatusOr<std::optional<JobLease>> lease = Write(
       Durability::kProcessCrash, [&](Database& database, const Moment& now) -> absl::StatusOr<std::optional<JobLease>> {
         ASSIGN_OR_RETURN(const bool may_work, TouchWorker(database, worker, now));
         if (!may_work) return std::nullopt;
-        std::string token = MakeLeaseToken(random_);
-        ASSIGN_OR_RETURN(const std::optional<int64_t> number, ClaimNext(database, worker, token, term, limits_, now));
-        if (!number.has_value()) return std::nullopt;
-        RETURN_IF_ERROR(BeginAttempt(database, *number, worker.name, now.time));
-        ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, *number));
-        RETURN_IF_ERROR(AppendStateEvent(database, *number, job, now.time));
-        return JobLease{std::move(token), std::move(job)};
+        while (true) {
+          std::string token = MakeLeaseToken(random_);
+          ASSIGN_OR_RETURN(const std::optional<int64_t> number, ClaimNext(database, worker, token, term, limits_, now));
+          if (!number.has_value()) return std::nullopt;
+          absl::StatusOr<v1::Job> job = BeginRun(database, *number, worker.name, now);
+          if (absl::IsDataLoss(job.status())) {
+            ASSIGN_OR_RETURN(others.emplace_back(), SetAsideDamaged(database, *number, job.status(), now));
+            continue;
+          }
+          RETURN_IF_ERROR(job.status());
+          ASSIGN_OR_RETURN(std::vector<v1::Job> sharing, ShareWithQueued(database, *number, random_, now));
+          std::move(sharing.begin(), sharing.end(), std::back_inserter(others));
+          return JobLease{std::move(token), *std::move(job)};
+        }
       });
+  if (lease.ok()) TellOf(others);
+  return lease;
 }
 
 absl::StatusOr<LeaseRenewal> SqliteJobStore::Extend(const std::string& token, absl::Duration term,
@@ -386,43 +455,58 @@ absl::StatusOr<LeaseRenewal> SqliteJobStore::Extend(const std::string& token, ab
     RETURN_IF_ERROR(
         AppendNewEvents(database, row->Integer("number"), events, first_event, row->Integer("events_taken"), now.time));
     RETURN_IF_ERROR(TouchKnownWorker(database, row->Text("worker"), now));
-    return LeaseRenewal{.job_id = row->Text("id"), .cancel_requested = row->Integer("cancel_requested") != 0};
+    LeaseRenewal renewal = {.job_id = row->Text("id"), .cancel_requested = row->Integer("cancel_requested") != 0};
+    if (!events.empty()) {
+      ASSIGN_OR_RETURN(renewal.sharing, IdsOfSharing(database, row->Integer("number")));
+    }
+    return renewal;
   });
 }
 
 absl::StatusOr<v1::Job> SqliteJobStore::Finish(const std::string& token, const Outcome& outcome,
                                                absl::Span<const v1::JobEvent> events, int64_t first_event,
                                                const Actor& by) {
-  return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<v1::Job> {
-    ASSIGN_OR_RETURN(const std::optional<RunningJob> running, FindLease(database, token, now.queue));
-    if (!running.has_value()) {
-      ASSIGN_OR_RETURN(const int64_t finished, RecallOutcome(database, token, outcome));
-      return ReadJob(database, finished);
-    }
-    ASSIGN_OR_RETURN(const JobEnd end, EndOfOutcome(*running, outcome));
-    RETURN_IF_ERROR(AppendNewEvents(database, running->number, events, first_event, running->events_taken, now.time));
-    RETURN_IF_ERROR(TouchKnownWorker(database, running->worker, now));
-    if (!end.uncounted) RETURN_IF_ERROR(ForgiveWorker(database, running->worker));
-    RETURN_IF_ERROR(RememberOutcome(database, token, running->number, outcome));
-    ASSIGN_OR_RETURN(v1::Job job, EndLease(database, running->number, end, now));
-    RETURN_IF_ERROR(OwnResult(database, job));
-    RETURN_IF_ERROR(AuditFailure(database, by, job, now));
-    return job;
-  });
+  std::vector<v1::Job> changed;
+  absl::StatusOr<v1::Job> job =
+      Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<v1::Job> {
+        ASSIGN_OR_RETURN(const std::optional<RunningJob> running, FindLease(database, token, now.queue));
+        if (!running.has_value()) {
+          ASSIGN_OR_RETURN(const int64_t finished, RecallOutcome(database, token, outcome));
+          return ReadJob(database, finished);
+        }
+        ASSIGN_OR_RETURN(const JobEnd end, EndOfOutcome(*running, outcome));
+        RETURN_IF_ERROR(
+            AppendNewEvents(database, running->number, events, first_event, running->events_taken, now.time));
+        RETURN_IF_ERROR(TouchKnownWorker(database, running->worker, now));
+        if (!end.uncounted) RETURN_IF_ERROR(ForgiveWorker(database, running->worker));
+        RETURN_IF_ERROR(RememberOutcome(database, token, running->number, outcome));
+        ASSIGN_OR_RETURN(changed, EndLease(database, running->number, end, now));
+        RETURN_IF_ERROR(OwnResult(database, changed.front()));
+        for (const v1::Job& ended : changed) RETURN_IF_ERROR(AuditFailure(database, by, ended, now));
+        return changed.front();
+      });
+  if (job.ok() && !changed.empty()) TellOf(absl::MakeConstSpan(changed).subspan(1));
+  return job;
 }
 
 absl::StatusOr<v1::Job> SqliteJobStore::Cancel(const std::string& id, const Actor& by) {
-  return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<v1::Job> {
-    ASSIGN_OR_RETURN(const int64_t number, NumberOfJob(database, id));
-    ASSIGN_OR_RETURN(const bool cancelled, CancelQueued(database, number, now));
-    RETURN_IF_ERROR(RequestCancel(database, number));
-    ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
-    if (cancelled) RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
-    if (cancelled || job.cancel_requested()) {
-      RETURN_IF_ERROR(AuditChange(database, by, "job.cancel", job.id(), "user=" + job.user(), now));
-    }
-    return job;
-  });
+  std::vector<v1::Job> changed;
+  absl::StatusOr<v1::Job> answer =
+      Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<v1::Job> {
+        ASSIGN_OR_RETURN(const int64_t number, NumberOfJob(database, id));
+        ASSIGN_OR_RETURN(const bool cancelled, CancelQueued(database, number, now));
+        if (!cancelled) {
+          ASSIGN_OR_RETURN(changed, CancelRunning(database, number, now));
+        }
+        ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
+        if (cancelled) RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
+        if (cancelled || !changed.empty() || job.cancel_requested()) {
+          RETURN_IF_ERROR(AuditChange(database, by, "job.cancel", job.id(), "user=" + job.user(), now));
+        }
+        return job;
+      });
+  if (answer.ok() && !changed.empty()) TellOf(absl::MakeConstSpan(changed).subspan(1));
+  return answer;
 }
 
 absl::StatusOr<std::vector<std::string>> SqliteJobStore::ArrayJobs(const std::string& array_id) {
@@ -444,30 +528,41 @@ absl::StatusOr<bool> SqliteJobStore::AnyToExpire() {
   ASSIGN_OR_RETURN(const std::vector<RunningJob> expired, FindExpired(*reader_, queue_now));
   if (!expired.empty()) return true;
   ASSIGN_OR_RETURN(const std::vector<int64_t> overdue, FindOverdue(*reader_, queue_now));
-  return !overdue.empty();
+  if (!overdue.empty()) return true;
+  ASSIGN_OR_RETURN(const std::vector<int64_t> sharing, FindOverdueSharing(*reader_, queue_now));
+  return !sharing.empty();
 }
 
 absl::StatusOr<std::vector<v1::Job>> SqliteJobStore::ExpireLeases() {
   // Asked several times a second and rarely so: writers need not wait for the answer no.
   ASSIGN_OR_RETURN(const bool any, AnyToExpire());
   if (!any) return std::vector<v1::Job>();
-  return Write(Durability::kPowerLoss,
-               [&](Database& database, const Moment& now) -> absl::StatusOr<std::vector<v1::Job>> {
-                 std::vector<v1::Job> jobs;
-                 ASSIGN_OR_RETURN(const std::vector<RunningJob> expired, FindExpired(database, now.queue));
-                 for (const RunningJob& running : expired) {
-                   ASSIGN_OR_RETURN(v1::Job job, ExpireLease(database, running, now));
-                   RETURN_IF_ERROR(AuditFailure(database, ServerActor(), job, now));
-                   jobs.push_back(std::move(job));
-                 }
-                 ASSIGN_OR_RETURN(const std::vector<int64_t> overdue, FindOverdue(database, now.queue));
-                 for (const int64_t number : overdue) {
-                   ASSIGN_OR_RETURN(v1::Job job, FailOverdue(database, number, now));
-                   RETURN_IF_ERROR(AuditFailure(database, ServerActor(), job, now));
-                   jobs.push_back(std::move(job));
-                 }
-                 return jobs;
-               });
+  return Write(
+      Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<std::vector<v1::Job>> {
+        std::vector<v1::Job> jobs;
+        ASSIGN_OR_RETURN(const std::vector<RunningJob> expired, FindExpired(database, now.queue));
+        for (const RunningJob& running : expired) {
+          absl::StatusOr<std::vector<v1::Job>> changed = ExpireLease(database, running, now);
+          if (absl::IsDataLoss(changed.status())) {
+            ASSIGN_OR_RETURN(jobs.emplace_back(), SetAsideDamaged(database, running.number, changed.status(), now));
+            continue;
+          }
+          RETURN_IF_ERROR(changed.status());
+          std::move(changed->begin(), changed->end(), std::back_inserter(jobs));
+        }
+        ASSIGN_OR_RETURN(const std::vector<int64_t> overdue, FindOverdue(database, now.queue));
+        for (const int64_t number : overdue) {
+          ASSIGN_OR_RETURN(v1::Job job, FailOverdue(database, number, now));
+          jobs.push_back(std::move(job));
+        }
+        ASSIGN_OR_RETURN(const std::vector<int64_t> sharing, FindOverdueSharing(database, now.queue));
+        for (const int64_t number : sharing) {
+          ASSIGN_OR_RETURN(v1::Job job, FailOverdueSharing(database, number, now));
+          jobs.push_back(std::move(job));
+        }
+        for (const v1::Job& job : jobs) RETURN_IF_ERROR(AuditFailure(database, ServerActor(), job, now));
+        return jobs;
+      });
 }
 
 absl::StatusOr<bool> SqliteJobStore::AnyWaitingToNote(absl::Duration period) {

@@ -1,6 +1,7 @@
 // The job queue in one SQLite file.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,7 @@ class SqliteJobStore : public JobStore {
   using JobStore::Finish;
   using JobStore::SetWorkerDrain;
 
+  void OnSharedChange(std::function<void(const v1::Job&)> told) override { told_ = std::move(told); }
   absl::StatusOr<EnqueuedJob> Enqueue(const Submission& submission) override;
   absl::StatusOr<EnqueuedArray> EnqueueArray(absl::Span<const Submission> submissions,
                                              const std::string& request_id) override;
@@ -80,12 +82,14 @@ class SqliteJobStore : public JobStore {
   // Runs `body`, which is given the database and now and returns a StatusOr, as Writer::Run does.
   template <typename Body>
   auto Write(Durability durability, const Body& body) -> std::invoke_result_t<Body, Database&, const Moment&>;
+  void TellOf(absl::Span<const v1::Job> jobs) const;
   absl::StatusOr<bool> AnyToExpire();
   absl::StatusOr<bool> AnyWaitingToNote(absl::Duration period);
 
   const QueueLimits limits_;
   const base::Clock& clock_;
   const RandomSource random_;
+  std::function<void(const v1::Job&)> told_ = [](const v1::Job&) {};
   // Queue time when the store was opened, and the clock's steady reading then.
   int64_t queue_time_at_start_ = 0;
   absl::Duration started_at_;

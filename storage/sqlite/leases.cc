@@ -10,6 +10,7 @@
 #include "storage/sqlite/attempt_log.h"
 #include "storage/sqlite/events.h"
 #include "storage/sqlite/job_row.h"
+#include "storage/sqlite/shared_runs.h"
 #include "storage/sqlite/statements.h"
 
 namespace joinery::storage {
@@ -147,7 +148,7 @@ v1::Failure DeadlinePassed(absl::string_view when) {
   return failure;
 }
 
-absl::StatusOr<v1::Job> EndLease(Database& database, int64_t number, const JobEnd& end, const Moment& now) {
+absl::StatusOr<v1::Job> EndAlone(Database& database, int64_t number, const JobEnd& end, const Moment& now) {
   RETURN_IF_ERROR(EndAttempt(database, number, end.attempt_end, now.time));
   if (!end.note.empty()) {
     v1::JobEvent note;
@@ -158,6 +159,7 @@ absl::StatusOr<v1::Job> EndLease(Database& database, int64_t number, const JobEn
   ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kEndLease));
   statement->BindInteger(":number", number)
       .BindText(":state", StateName(end.state))
+      .BindText(":answered_from", end.answered_from)
       .BindInteger(":uncounted_attempts", end.uncounted ? 1 : 0)
       .BindInteger(":now", absl::ToUnixNanos(now.time))
       .BindInteger(":queue_now", now.queue)
@@ -168,6 +170,19 @@ absl::StatusOr<v1::Job> EndLease(Database& database, int64_t number, const JobEn
   ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
   RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
   return job;
+}
+
+absl::StatusOr<std::vector<v1::Job>> EndLease(Database& database, int64_t number, const JobEnd& end,
+                                              const Moment& now) {
+  ASSIGN_OR_RETURN(const std::vector<int64_t> sharing, JobsSharing(database, number));
+  std::vector<v1::Job> jobs;
+  ASSIGN_OR_RETURN(jobs.emplace_back(), EndAlone(database, number, end, now));
+  JobEnd shared = end;
+  if (end.result.has_value()) shared.answered_from = jobs.front().id();
+  for (const int64_t other : sharing) {
+    ASSIGN_OR_RETURN(jobs.emplace_back(), EndAlone(database, other, shared, now));
+  }
+  return jobs;
 }
 
 absl::Status RememberOutcome(Database& database, const std::string& token, int64_t number, const Outcome& outcome) {

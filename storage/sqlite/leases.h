@@ -44,6 +44,8 @@ struct JobEnd {
   std::string attempt_end = "";
   // A line for the job's history; empty for none.
   std::string note = "";
+  // As v1::Job.answered_from.
+  std::string answered_from = "";
 };
 
 // The job that runs under this token, or nullopt if the lease was lost or is over.
@@ -59,8 +61,12 @@ JobEnd EndOfExpired(const RunningJob& job, const v1::Job& log, int64_t queue_now
 // `when` ends a sentence: "while it waited".
 v1::Failure DeadlinePassed(absl::string_view when);
 
-// Takes the lease away and notes it in the job's history. Answers with the job as it is then.
-absl::StatusOr<v1::Job> EndLease(Database& database, int64_t number, const JobEnd& end, const Moment& now);
+// Takes the lease away from the job and from those that share its run, and notes it in their histories. Answers with
+// the jobs as they are then, this one first.
+absl::StatusOr<std::vector<v1::Job>> EndLease(Database& database, int64_t number, const JobEnd& end, const Moment& now);
+
+// The same for this one alone: it shares a run that goes on, or nobody shares its own.
+absl::StatusOr<v1::Job> EndAlone(Database& database, int64_t number, const JobEnd& end, const Moment& now);
 
 // Notes that the attempt under `token` ended so.
 absl::Status RememberOutcome(Database& database, const std::string& token, int64_t number, const Outcome& outcome);

@@ -1,3 +1,3 @@
 SELECT name, compiler_version, capabilities, drained, last_seen_at,
-       (SELECT id FROM jobs WHERE state = 'running' AND worker = name ORDER BY number DESC LIMIT 1) AS job_id
+       (SELECT id FROM jobs WHERE state = 'running' AND leader IS NULL AND worker = name ORDER BY number DESC LIMIT 1) AS job_id
 FROM workers WHERE seen_at >= :since ORDER BY name;

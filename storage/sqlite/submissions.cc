@@ -11,6 +11,7 @@
 #include "storage/sqlite/job_id.h"
 #include "storage/sqlite/job_row.h"
 #include "storage/sqlite/needs.h"
+#include "storage/sqlite/shared_runs.h"
 #include "storage/sqlite/statements.h"
 
 namespace joinery::storage {
@@ -70,6 +71,7 @@ absl::StatusOr<int64_t> InsertRow(Database& database, const Submission& submissi
       .BindBlob(":spec", submission.spec.SerializeAsString())
       .BindText(":spec_digest", SpecDigest(submission.spec))
       .BindInteger(":need", need)
+      .BindInteger(":fresh", submission.options.fresh() ? 1 : 0)
       .BindText(":array_id", place.array_id)
       .BindInteger(":array_index", place.index)
       .BindInteger(":now", absl::ToUnixNanos(now.time));
@@ -98,7 +100,11 @@ absl::StatusOr<v1::Job> InsertJob(Database& database, const Submission& submissi
   ASSIGN_OR_RETURN(const int64_t number, InsertRow(database, submission, stored_request_id, place, now, random));
   ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
   RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
-  if (!submission.answer.has_value()) return job;
+  if (!submission.answer.has_value()) {
+    ASSIGN_OR_RETURN(const std::optional<int64_t> run, FindRunToShare(database, number));
+    if (!run.has_value()) return job;
+    return ShareRun(database, number, *run, MakeLeaseToken(random), now);
+  }
   RETURN_IF_ERROR(Answer(database, number, *submission.answer, now));
   ASSIGN_OR_RETURN(job, ReadJob(database, number));
   RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));

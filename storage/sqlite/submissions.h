@@ -26,8 +26,8 @@ std::string StoredRequestId(const std::string& project, const std::string& reque
 // SHA-256 of the spec.
 std::string SpecDigest(const v1::JobSpec& spec);
 
-// Inserts the job, answered at once if the submission has an answer, and the first event of its history.
-
+// Inserts the job, answered at once if the submission has an answer, running if it can share the run of another, and
+// the first events of its history.
 absl::StatusOr<v1::Job> InsertJob(Database& database, const Submission& submission,
                                   const std::string& stored_request_id, const ArrayPlace& place, const Moment& now,
                                   const RandomSource& random);

@@ -44,6 +44,23 @@ def test_c06_finished_job_answers_an_identical_one(api, messages):
     assert api.create("fresh", api.make_spec(), fresh=True).state == jobs.JOB_STATE_QUEUED
 
 
+def test_c06_identical_jobs_share_a_run(api, messages):
+    jobs = messages.jobs
+    first = api.create("first", api.make_spec())
+    token = api.lease("worker").token
+    second, third = api.create("second", api.make_spec()), api.create("third", api.make_spec())
+    assert (second.state, second.merged_with) == (jobs.JOB_STATE_RUNNING, first.id)
+    assert api.lease("idle") is None
+    assert api.cancel(first.id).state == jobs.JOB_STATE_CANCELLED
+    assert api.get(third.id).merged_with == second.id
+    api.finish(token, result=make_result(api, messages))
+    for job in (second, third):
+        assert final_states(api, messages, job.id) == [jobs.JOB_STATE_SUCCEEDED]
+        numbers = [event.sequence for event in api.events(job.id, seconds=20)]
+        assert numbers == list(range(1, len(numbers) + 1))
+    assert api.get(third.id).answered_from == second.id
+
+
 def test_c07_failure_answers_nobody(api, messages):
     jobs = messages.jobs
     first = api.create("first", api.make_spec())

@@ -1,12 +1,17 @@
 #include "server/job_queue.h"
 
+#include <map>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "storage/sqlite/blob_owners.h"
 #include "storage/sqlite/job_store.h"
 #include "tests/testing/fake_blob_store.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_random_source.h"
+#include "tests/testing/faulty_vfs.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -58,6 +63,67 @@ TEST_F(JobQueueTest, AJobClaimedForAWorkerThatHasJustGoneReturnsToTheQueue) {
               StatusIs(absl::StatusCode::kCancelled, ::testing::_));
   EXPECT_EQ(queue_.Get(access::LocalCaller(), job.id())->state(), v1::JOB_STATE_QUEUED);
   EXPECT_EQ(queue_.Get(access::LocalCaller(), job.id())->attempts(), 0);
+}
+
+TEST_F(JobQueueTest, C06_WatchersOfJobsThatShareARunEachSeeTheirOwnJobToItsEnd) {
+  ASSERT_OK_AND_ASSIGN(const v1::Job first, queue_.Create(access::LocalCaller(), MakeRequest("first")));
+  ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease({"worker", "1"}, absl::Seconds(1), [] { return false; }));
+  ASSERT_OK_AND_ASSIGN(const v1::Job second, queue_.Create(access::LocalCaller(), MakeRequest("second")));
+  EXPECT_EQ(second.merged_with(), first.id());
+
+  std::map<std::string, std::vector<v1::JobEvent>> seen;
+  std::map<std::string, absl::Notification> is_watched;
+  is_watched[first.id()];
+  is_watched[second.id()];
+  std::vector<std::thread> watchers;
+  for (const std::string& id : {first.id(), second.id()}) {
+    watchers.emplace_back([this, id, &events = seen[id], &watched = is_watched[id]] {
+      EXPECT_THAT(queue_.Watch(
+                      access::LocalCaller(), id, 0, [] { return false; },
+                      [&](const v1::JobEvent& event, bool) {
+                        events.push_back(event);
+                        if (events.size() == 2) watched.Notify();
+                        return true;
+                      }),
+                  IsOk());
+    });
+  }
+  for (auto& [id, watched] : is_watched) watched.WaitForNotification();
+  v1::JobEvent line;
+  line.mutable_log()->set_text("a line");
+  EXPECT_THAT(queue_.Extend(lease->token, {&line, 1}, 1), IsOk());
+  v1::Failure failure;
+  failure.set_reason(v1::FAILURE_REASON_INVALID_MODEL);
+  EXPECT_THAT(queue_.Finish(lease->token, failure, {}, 0, storage::ServerActor()), IsOk());
+  for (std::thread& watcher : watchers) watcher.join();
+
+  for (const auto& [id, events] : seen) {
+    ASSERT_EQ(events.size(), 4);
+    for (size_t i = 0; i < events.size(); ++i) EXPECT_EQ(events[i].sequence(), static_cast<int64_t>(i) + 1);
+    EXPECT_EQ(events[2].log().text(), "a line");
+    EXPECT_EQ(events[3].job().id(), id);
+    EXPECT_EQ(events[3].job().state(), v1::JOB_STATE_FAILED);
+  }
+}
+
+TEST_F(JobQueueTest, C15_HousekeepingGoesOnAfterTheDatabaseCouldNotBeWritten) {
+  joinery::testing::FaultyVfs::Register();
+  const joinery::testing::TemporaryFolder folder;
+  ASSERT_OK_AND_ASSIGN(const auto jobs, storage::SqliteJobStore::Open({.path = folder / "joinery.db",
+                                                                       .restart_grace = absl::Seconds(15),
+                                                                       .vfs = joinery::testing::FaultyVfs::kName},
+                                                                      clock_, joinery::testing::FakeRandomSource(1)));
+  JobQueue queue(*jobs, access_, {.lease_term = absl::Seconds(15)});
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue.Create(access::LocalCaller(), MakeRequest()));
+  ASSERT_OK_AND_ASSIGN(const auto lease, queue.Lease({"worker", "1"}, absl::Seconds(1), [] { return false; }));
+  ASSERT_TRUE(lease.has_value());
+  clock_.Advance(absl::Seconds(15));
+  joinery::testing::FaultyVfs::FailFrom(1);
+  EXPECT_THAT(queue.Tend(), StatusIs(absl::StatusCode::kResourceExhausted, ::testing::_));
+  EXPECT_THAT(queue.Tend(), StatusIs(absl::StatusCode::kResourceExhausted, ::testing::_));
+  joinery::testing::FaultyVfs::FailFrom(0);
+  EXPECT_THAT(queue.Tend(), IsOk());
+  EXPECT_EQ(queue.Get(access::LocalCaller(), job.id())->state(), v1::JOB_STATE_QUEUED);
 }
 
 TEST_F(JobQueueTest, ALeaseThatDoesNotWaitAnswersAtOnce) {

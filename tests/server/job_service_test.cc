@@ -208,7 +208,12 @@ TEST_F(JobServiceTest, ShutdownEndsWaitsAndStreamsWithUnavailable) {
 }
 
 TEST_F(JobServiceTest, ListsWithFiltersAndPages) {
-  for (int i = 0; i < 3; ++i) Create(std::to_string(i));
+  for (const char* name : {"one", "two", "three"}) {
+    v1::CreateJobRequest different = MakeRequest(name);
+    different.mutable_spec()->mutable_build()->set_model_name(name);
+    v1::Job job;
+    ASSERT_THAT(Create(different, &job), IsGrpcOk());
+  }
   Lease();
   v1::ListJobsRequest request;
   request.add_states(v1::JOB_STATE_QUEUED);

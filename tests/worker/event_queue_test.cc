@@ -35,31 +35,42 @@ std::vector<std::string> Texts(const std::vector<v1::JobEvent>& events) {
   return texts;
 }
 
-TEST(EventQueueTest, KeepsLinesInOrderAndOnlyTheNewestProgress) {
+TEST(EventQueueTest, KeepsLinesInOrderAndOnlyTheNewestProgressOfAStage) {
   const FakeClock clock;
   EventQueue queue(clock);
-  queue.SetProgress(MakeProgress("first"));
+  v1::Progress progress = MakeProgress("stage");
+  queue.SetProgress(progress);
   queue.AddCompilerLine(v1::LOG_LEVEL_INFO, "a");
-  queue.SetProgress(MakeProgress("second"));
+  progress.set_fraction(0.5);
+  queue.SetProgress(progress);
   queue.AddWorkerLine(v1::LOG_LEVEL_INFO, "b");
   const std::vector<v1::JobEvent> events = queue.Take();
-  EXPECT_THAT(Texts(events), ElementsAre("a", "b", "@second"));
+  EXPECT_THAT(Texts(events), ElementsAre("a", "b", "@stage"));
+  EXPECT_EQ(events[2].progress().fraction(), 0.5);
   EXPECT_EQ(events[0].time().seconds(), absl::ToUnixSeconds(clock.Now()));
   EXPECT_TRUE(queue.empty());
 }
 
-TEST(EventQueueTest, WhatWasPutBackComesFirstButNotItsOldProgress) {
+TEST(EventQueueTest, NoStageIsTooShortToBeToldOfWithTheTimeOfItsBegin) {
+  FakeClock clock;
+  EventQueue queue(clock);
+  const int64_t begin = absl::ToUnixSeconds(clock.Now());
+  for (const char* stage : {"import", "simplify", "simplify", "calibrate"}) {
+    queue.SetProgress(MakeProgress(stage));
+    clock.Advance(absl::Seconds(1));
+  }
+  queue.AddCompilerLine(v1::LOG_LEVEL_INFO, "a");
+  const std::vector<v1::JobEvent> events = queue.Take();
+  ASSERT_THAT(Texts(events), ElementsAre("@import", "@simplify", "a", "@calibrate"));
+  EXPECT_EQ(events[1].time().seconds(), begin + 1);
+  EXPECT_EQ(events[3].time().seconds(), begin + 3);
+}
+
+TEST(EventQueueTest, ACompilerThatMakesUpStagesDoesNotFillTheMemory) {
   const FakeClock clock;
   EventQueue queue(clock);
-  queue.AddCompilerLine(v1::LOG_LEVEL_INFO, "a");
-  queue.SetProgress(MakeProgress("old"));
-  std::vector<v1::JobEvent> taken = queue.Take();
-  queue.AddCompilerLine(v1::LOG_LEVEL_INFO, "b");
-  queue.PutBack(taken);
-  EXPECT_THAT(Texts(queue.Take()), ElementsAre("a", "b", "@old"));
-  queue.SetProgress(MakeProgress("new"));
-  queue.PutBack(taken);
-  EXPECT_THAT(Texts(queue.Take()), ElementsAre("a", "@new"));
+  for (int i = 0; i < 10'000; ++i) queue.SetProgress(MakeProgress(absl::StrCat(i)));
+  EXPECT_THAT(queue.Take(), SizeIs(65));
 }
 
 TEST(EventQueueTest, TakesAtMostWhatOneMessageMayHold) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/sqlite/database.h"
 #include "storage/sqlite/job_store.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_random_source.h"
@@ -98,6 +99,13 @@ class QueueRulesTest : public ::testing::Test {
     const auto job = store_->Finish(lease.token, MakeResult(), {}, 0);
     EXPECT_THAT(job, IsOk());
     return *job;
+  }
+
+  // As a fault of the disk would.
+  void Damage(const std::string& sql) {
+    const auto database = Database::Open(folder_ / "joinery.db", Durability::kProcessCrash, "");
+    ASSERT_THAT(database, IsOk());
+    ASSERT_THAT((*database)->Execute(sql), IsOk());
   }
 
   std::vector<std::string> LogLines(const std::string& id) {
@@ -442,6 +450,59 @@ TEST_F(QueueRulesTest, StagesAreTimedByTheirDistanceWhateverTheWorkersClockSays)
   EXPECT_EQ(attempt.stages(0).ended_at().seconds(), attempt.leased_at().seconds() + 10);
   EXPECT_EQ(attempt.stages(1).ended_at().seconds(), attempt.leased_at().seconds() + 11);
   EXPECT_EQ(store_->Get(id)->attempt_log_size(), 1);
+}
+
+TEST_F(QueueRulesTest, C12_OnlyTheLeaseThatWasLostIsTakenHoweverManyLastLong) {
+  std::vector<JobLease> leases;
+  for (int i = 0; i < 20; ++i) Submit("ann");
+  for (int i = 0; i < 20; ++i) leases.push_back(Claim({"worker " + std::to_string(i), "1"}));
+  const std::string lost = leases[10].job.id();
+  leases.erase(leases.begin() + 10);
+  // An attempt may take an hour, and these take most of it.
+  for (int i = 0; i < 55 * 4; ++i) {
+    for (const JobLease& lease : leases) {
+      ASSERT_THAT(store_->Extend(lease.token, kTerm + absl::Seconds(1), {}, 0), IsOk());
+    }
+    clock_.Advance(kTerm);
+    ASSERT_OK_AND_ASSIGN(const std::vector<v1::Job> expired, store_->ExpireLeases());
+    ASSERT_EQ(expired.size(), i == 0 ? 1 : 0);
+  }
+  EXPECT_EQ(store_->Get(lost)->state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(store_->Counts()->running, 19);
+}
+
+TEST_F(QueueRulesTest, C14_AQueuedJobThatCannotBeReadDoesNotStopThoseBehindIt) {
+  const std::string spec = Submit("ann");
+  const std::string options = Submit("ann");
+  const std::string log = Submit("ann");
+  const std::string whole = Submit("ann");
+  // A length that goes beyond the end.
+  Damage("UPDATE jobs SET spec = x'0a7f' WHERE id = '" + spec + "'");
+  Damage("UPDATE jobs SET options = x'0a7f' WHERE id = '" + options + "'");
+  Damage("UPDATE jobs SET attempt_log = x'0a7f' WHERE id = '" + log + "'");
+  EXPECT_EQ(Claim().job.id(), whole);
+  for (const std::string& id : {spec, options, log}) {
+    ASSERT_OK_AND_ASSIGN(const v1::Job job, store_->Get(id));
+    EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+    EXPECT_EQ(job.failure().reason(), v1::FAILURE_REASON_INTERNAL);
+    EXPECT_THAT(job.failure().message(), HasSubstr("cannot read"));
+    EXPECT_EQ(store_->Events(id, 0, 100)->back().job().state(), v1::JOB_STATE_FAILED);
+  }
+  EXPECT_EQ(store_->List({})->jobs.size(), 4);
+  EXPECT_EQ(store_->Counts()->queued, 0);
+}
+
+TEST_F(QueueRulesTest, C14_ARunningJobThatCannotBeReadDoesNotStopTheEndOfOthersLeases) {
+  const std::string damaged = Submit("ann");
+  const std::string whole = Submit("ann");
+  Claim();
+  Claim({"other", "1"});
+  Damage("UPDATE jobs SET attempt_log = x'0a7f' WHERE id = '" + damaged + "'");
+  clock_.Advance(kTerm);
+  ASSERT_THAT(store_->ExpireLeases(), IsOk());
+  EXPECT_EQ(store_->Get(damaged)->state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(store_->Get(whole)->state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(store_->Counts()->running, 0);
 }
 
 TEST_F(QueueRulesTest, C07_AFinishedJobAnswersTheSameSpecOfItsProjectAndAFailedOneDoesNot) {

@@ -1,0 +1,1 @@
+SELECT leader, merged_with FROM jobs WHERE number = :number AND leader IS NOT NULL;

@@ -1,0 +1,1 @@
+SELECT number FROM jobs WHERE leader = :leader ORDER BY number;
