@@ -57,6 +57,8 @@ absl::Status ValidateBuildSpec(const v1::BuildSpec& build) {
   RETURN_IF_ERROR(ValidateBlobRef("build.calibration", build.calibration()));
   RETURN_IF_ERROR(ValidateLength("build.configuration", build.configuration(), kMaxConfigurationBytes));
   RETURN_IF_ERROR(ValidateInputShapes("build.input_shapes", build.input_shapes()));
+  if (!v1::Device_IsValid(build.device())) return Invalid("build.device", "is none that this server knows");
+  RETURN_IF_ERROR(ValidateOptionalName("build.vendor_tool", build.vendor_tool(), kMaxIdBytes));
   RETURN_IF_ERROR(ValidateOptionalName("build.model_name", build.model_name(), kMaxNameBytes));
   RETURN_IF_ERROR(ValidateOptionalName("build.calibration_name", build.calibration_name(), kMaxNameBytes));
   return ValidateOptionalName("build.configuration_name", build.configuration_name(), kMaxNameBytes);
@@ -120,6 +122,8 @@ absl::Status ValidateRequirements(const v1::Requirements& requirements) {
   RETURN_IF_ERROR(ValidateCount("options.requirements.cpus", requirements.cpus(), kMaxCpus));
   RETURN_IF_ERROR(ValidateCount("options.requirements.memory_bytes", requirements.memory_bytes(), kMaxMemoryBytes));
   RETURN_IF_ERROR(ValidateCount("options.requirements.gpus", requirements.gpus(), kMaxGpus));
+  RETURN_IF_ERROR(
+      ValidateCount("options.requirements.gpu_memory_bytes", requirements.gpu_memory_bytes(), kMaxMemoryBytes));
   return ValidateLabels("options.requirements.labels", requirements.labels());
 }
 
@@ -175,6 +179,13 @@ absl::Status ValidateCapabilities(const v1::Capabilities& capabilities) {
   RETURN_IF_ERROR(ValidateCount("capabilities.cpus", capabilities.cpus(), kMaxCpus));
   RETURN_IF_ERROR(ValidateCount("capabilities.memory_bytes", capabilities.memory_bytes(), kMaxMemoryBytes));
   RETURN_IF_ERROR(ValidateCount("capabilities.gpus", capabilities.gpus(), kMaxGpus));
+  if (capabilities.gpu_devices_size() > kMaxGpus) {
+    return Invalid("capabilities.gpu_devices", absl::StrCat("has more than ", kMaxGpus, " entries"));
+  }
+  for (const v1::Gpu& gpu : capabilities.gpu_devices()) {
+    RETURN_IF_ERROR(ValidateOptionalName("capabilities.gpu_devices.name", gpu.name(), kMaxNameBytes));
+    RETURN_IF_ERROR(ValidateOptionalName("capabilities.gpu_devices.architecture", gpu.architecture(), kMaxIdBytes));
+  }
   return ValidateLabels("capabilities.labels", capabilities.labels());
 }
 

@@ -2,9 +2,11 @@
 
 #include <set>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 #include "storage/requirements.h"
 #include "storage/sqlite/statements.h"
@@ -12,9 +14,24 @@
 namespace joinery::storage {
 namespace {
 
-// Sorted and without repetitions, one a line: labels have no line feeds.
+// Begins the line that has the GPU memory asked for. No label has a control character.
+constexpr char kGpuMemory[] = "\x01gpu_memory_bytes=";
+
+// Sorted and without repetitions, one a line: labels have no line feeds. What was not asked for when the table was made
+// is a line, too.
 std::string JoinLabels(const v1::Requirements& requirements) {
-  return absl::StrJoin(std::set<std::string>(requirements.labels().begin(), requirements.labels().end()), "\n");
+  std::set<std::string> lines(requirements.labels().begin(), requirements.labels().end());
+  if (requirements.gpu_memory_bytes() > 0) lines.insert(absl::StrCat(kGpuMemory, requirements.gpu_memory_bytes()));
+  return absl::StrJoin(lines, "\n");
+}
+
+void AddLine(absl::string_view line, v1::Requirements& requirements) {
+  int64_t bytes = 0;
+  if (absl::ConsumePrefix(&line, kGpuMemory) && absl::SimpleAtoi(line, &bytes)) {
+    requirements.set_gpu_memory_bytes(bytes);
+  } else {
+    requirements.add_labels(std::string(line));
+  }
 }
 
 Need NeedOfRow(const Statement& row) {
@@ -25,7 +42,7 @@ Need NeedOfRow(const Statement& row) {
   need.requirements.set_gpus(static_cast<int32_t>(row.Integer("gpus")));
   const std::string labels = row.Text("labels");
   for (const absl::string_view label : absl::StrSplit(labels, '\n', absl::SkipEmpty())) {
-    need.requirements.add_labels(std::string(label));
+    AddLine(label, need.requirements);
   }
   need.waiting_reason = row.Text("waiting_reason");
   return need;

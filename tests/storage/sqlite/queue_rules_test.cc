@@ -220,6 +220,29 @@ TEST_F(QueueRulesTest, C08_WhatNoWorkerCanTakeSaysSo) {
   EXPECT_EQ(store_->Get(large)->waiting_reason(), "");
 }
 
+TEST_F(QueueRulesTest, JobsGoWhereAGpuHasTheMemoryFree) {
+  v1::JobOptions options;
+  options.mutable_requirements()->set_gpu_memory_bytes(int64_t{8} << 30);
+  const std::string small = Submit("ann", options);
+  options.mutable_requirements()->set_gpu_memory_bytes(int64_t{16} << 30);
+  const std::string large = Submit("ann", options);
+
+  v1::Capabilities capabilities;
+  capabilities.set_gpus(2);
+  for (const int64_t free : {4, 12}) {
+    v1::Gpu& gpu = *capabilities.add_gpu_devices();
+    gpu.set_memory_bytes(int64_t{24} << 30);
+    gpu.set_free_memory_bytes(free << 30);
+  }
+  EXPECT_EQ(Claim({"worker", "1", capabilities}).job.id(), small);
+  EXPECT_EQ(Claim({"worker", "1", capabilities}).token, "");
+  EXPECT_THAT(store_->NoteWaiting(absl::Seconds(8), 10), IsOkAndHolds(ElementsAre(large)));
+  EXPECT_THAT(store_->Get(large)->waiting_reason(),
+              ::testing::AllOf(HasSubstr("16.0 GiB of free GPU memory"), HasSubstr("at most 12.0 GiB")));
+  capabilities.mutable_gpu_devices(0)->set_free_memory_bytes(int64_t{20} << 30);
+  EXPECT_EQ(Claim({"worker", "1", capabilities}).job.id(), large);
+}
+
 TEST_F(QueueRulesTest, C08_AWorkerThatHasGoneDoesNotCount) {
   Claim();
   const std::string id = Submit("ann");
