@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "telemetry/log.h"
+
 namespace joinery::server {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
@@ -13,8 +15,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 
 grpc::Status Answer(absl::string_view method, const absl::Status& status) {
   if (absl::IsInternal(status) || absl::IsDataLoss(status) || absl::IsUnknown(status)) {
-    spdlog::error("method={} code={} error=\"{}\"", std::string(method), absl::StatusCodeToString(status.code()),
-                  std::string(status.message()));
+    spdlog::error("method={} code={} error={}", std::string(method), absl::StatusCodeToString(status.code()),
+                  telemetry::LogValue(status.message()));
   }
   return ToGrpcStatus(status);
 }

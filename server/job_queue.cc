@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "storage/blob_refs.h"
+#include "telemetry/log.h"
 
 namespace joinery::server {
 namespace {
@@ -263,8 +264,8 @@ absl::Status JobQueue::Finish(const std::string& token, const storage::Outcome& 
 absl::Status JobQueue::Tend() {
   ASSIGN_OR_RETURN(const std::vector<v1::Job> expired, jobs_.ExpireLeases());
   for (const v1::Job& job : expired) {
-    spdlog::warn("job_id={} worker={} attempt={} end=\"{}\"", job.id(), job.worker(), job.attempts(),
-                 job.attempt_log().empty() ? "never leased" : job.attempt_log().rbegin()->end());
+    spdlog::warn("job_id={} worker={} attempt={} end={}", job.id(), job.worker(), job.attempts(),
+                 telemetry::LogValue(job.attempt_log().empty() ? "never leased" : job.attempt_log().rbegin()->end()));
     Announce(job);
   }
   if (SteadyClock::now() < next_slow_tend_) return absl::OkStatus();

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "spdlog/spdlog.h"
+#include "telemetry/log.h"
 #include "worker/rpc.h"
 #include "worker/text.h"
 #include "worker/wait.h"
@@ -57,7 +58,7 @@ void LeaseKeeper::BeatUntilDone() {
       if (was_ok) {
         spdlog::info("heartbeats come through again");
       } else {
-        spdlog::warn("heartbeat failed error=\"{}\"", CleanText(status.ToString(), 500));
+        spdlog::warn("heartbeat failed error={}", telemetry::LogValue(CleanText(status.ToString(), 500)));
       }
     }
     if (absl::IsAborted(status) || stopwatch_.Now() >= lease_end()) {

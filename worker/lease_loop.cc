@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "credentials/handshake.h"
 #include "spdlog/spdlog.h"
+#include "telemetry/log.h"
 #include "telemetry/span_scope.h"
 #include "worker/backoff.h"
 #include "worker/check_job.h"
@@ -48,8 +49,8 @@ std::string DescribeOutcome(const v1::FinishJobRequest& request) {
     case v1::FinishJobRequest::kResult:
       return "succeeded";
     case v1::FinishJobRequest::kFailure:
-      return absl::StrCat("failed reason=", v1::FailureReason_Name(request.failure().reason()), " message=\"",
-                          ForLog(request.failure().message()), "\"");
+      return absl::StrCat("failed reason=", v1::FailureReason_Name(request.failure().reason()),
+                          " message=", telemetry::LogValue(ForLog(request.failure().message())));
     case v1::FinishJobRequest::kCancelled:
       return "cancelled";
     default:
@@ -163,8 +164,8 @@ absl::Status LeaseLoop::RunJob(const v1::Lease& lease, const std::stop_token& ha
   if (!finished.ok() || !request.has_result()) span.SetStatus(absl::UnknownError(how));
   spdlog::info("job ended job_id={} worker={} elapsed_ms={} outcome={}", job_id, options_.worker_name, elapsed_ms, how);
   if (!finished.ok()) {
-    spdlog::warn("the server did not take the outcome job_id={} worker={} error=\"{}\"", job_id, options_.worker_name,
-                 ForLog(finished.ToString()));
+    spdlog::warn("the server did not take the outcome job_id={} worker={} error={}", job_id, options_.worker_name,
+                 telemetry::LogValue(ForLog(finished.ToString())));
   }
   return outcome.status();
 }
@@ -186,8 +187,8 @@ void LeaseLoop::LogConnection(const absl::Status& status) {
   if (status.ok()) {
     spdlog::info("connected to the server worker={}", options_.worker_name);
   } else {
-    spdlog::warn("cannot get a job from the server, trying on worker={} error=\"{}\"", options_.worker_name,
-                 ForLog(Explain(status, options_.server)));
+    spdlog::warn("cannot get a job from the server, trying on worker={} error={}", options_.worker_name,
+                 telemetry::LogValue(ForLog(Explain(status, options_.server))));
   }
 }
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "spdlog/spdlog.h"
+#include "telemetry/log.h"
 
 namespace joinery::worker {
 namespace {
@@ -35,7 +36,9 @@ void RemoveAll(const std::string& path) {
   if (!error) return;
   AllowEverything(path);
   std::filesystem::remove_all(path, error);
-  if (error) spdlog::warn("cannot remove a working folder path={} error=\"{}\"", path, error.message());
+  if (error)
+    spdlog::warn("cannot remove a working folder path={} error={}", telemetry::LogValue(path),
+                 telemetry::LogValue(error.message()));
 }
 
 absl::Status MakeFolder(const std::string& path) {

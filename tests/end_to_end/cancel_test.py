@@ -98,7 +98,8 @@ def test_worker_ends_its_job_before_it_stops(service, inputs, held_compiler):
     job_id = service.submit(inputs)
     service.wait_until_calibrating(job_id)
     worker.signal(signal.SIGTERM)
-    queued = service.submit(inputs)
+    # A run of its own: it would end with the first.
+    queued = service.submit(inputs, "--fresh")
     held_compiler.release()
     assert worker.wait(30).code == 0, worker.transcript()
     job = service.show(job_id)

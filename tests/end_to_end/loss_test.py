@@ -15,7 +15,7 @@ PADDING = 192 << 20  # Bytes; takes long enough to upload to be met half-way.
 @pytest.fixture
 def large_inputs(programs):
     """Those of a build that succeeds, with a member in the calibration set that is large and not used."""
-    return write_inputs(programs.files, models.classifier().model(), {**photos(), "notes.bin": bytes(PADDING)})
+    return write_inputs(programs.files, models.classifier().model(), {**photos(), "notes.txt": bytes(PADDING)})
 
 
 def wait_until_uploading(service):

@@ -7,7 +7,9 @@ import threading
 import urllib.error
 import urllib.request
 
+import models
 import pytest
+from inputs import write_inputs
 from programs import wait_until
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -242,3 +244,14 @@ def test_logs_are_json_and_tell_of_the_trace(service, inputs):
     assert [line["job_id"] for line in started] == [job_id]
     calls = [line for line in server_lines if line.get("method") == "JobService/CreateJob"]
     assert [(line["code"], line["trace_id"]) for line in calls] == [("OK", TRACE_ID)]
+
+
+def test_a_failure_that_quotes_names_stays_one_field(programs, service):
+    worker = start(service, worker_options=["--log-format", "json"])
+    inputs = write_inputs(programs.files, models.classifier().model(), {"short.bin": bytes(5)})
+    job = service.wait_until_final(service.submit(inputs))
+    assert 'input "data"' in job["failure"]["message"]
+    wait_until(lambda: "job ended" in worker.err(), "the worker has logged the end")
+    lines = [json.loads(line) for line in worker.err().splitlines()]
+    (ended,) = [line for line in lines if line["message"] == "job ended"]
+    assert (ended["outcome"], ended["field_message"]) == ("failed", job["failure"]["message"])

@@ -43,9 +43,9 @@ def inputs(programs):
 @pytest.fixture
 def large_inputs(programs, inputs):
     with tarfile.open(inputs.calibration, "a") as archive:
-        padding = programs.files / "notes.bin"
+        padding = programs.files / "notes.txt"
         padding.write_bytes(np.random.default_rng(1).bytes(LARGE))
-        archive.add(padding, "notes.bin")
+        archive.add(padding, "notes.txt")
     return inputs
 
 
