@@ -31,9 +31,8 @@ void AppendSlice(NodeChain& chain, int64_t axis, int64_t begin, int64_t end) {
 void AppendMixing(NodeChain& chain, const std::vector<std::vector<int32_t>>& factors, const std::vector<int32_t>& terms,
                   int shift, bool is_rounded) {
   std::vector<float> weights;
-  std::vector<float> biases;
   for (const std::vector<int32_t>& row : factors) weights.insert(weights.end(), row.begin(), row.end());
-  for (const int32_t term : terms) biases.push_back(static_cast<float>(term));
+  const std::vector<float> biases(terms.begin(), terms.end());
   const auto channels = static_cast<int64_t>(factors.size());
   const auto inputs = static_cast<int64_t>(factors[0].size());
   chain.Append("Conv",
