@@ -13,10 +13,10 @@ bool IsQuantizer(const onnx::NodeProto& node) {
 
 // What the NPU applies to a result before it is stored.
 bool IsActivation(const std::string& op_type) {
-  static const auto* const kTypes = new std::vector<std::string>{
+  static const auto* const types = new std::vector<std::string>{
       "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh",           "Elu",
       "Gelu", "Selu", "Softplus",  "Mish",  "Swish",   "Celu",        "Softsign",  "ThresholdedRelu"};
-  return std::find(kTypes->begin(), kTypes->end(), op_type) != kTypes->end();
+  return std::find(types->begin(), types->end(), op_type) != types->end();
 }
 
 int BitsOf(int32_t element_type) {
