@@ -59,6 +59,17 @@ LoadSampleFunction LoadSpread(const FeedSource& source, size_t count) {
   return [&source, count](size_t sample) { return source.Load(sample * source.size() / count); };
 }
 
+ObserveOptions NetworkQuantizer::ObserveWithProgress(double steps) {
+  ObserveOptions options;
+  options.threads = arguments_.threads;
+  options.device = arguments_.device;
+  options.on_progress = [this, steps](size_t done) {
+    progress_.ReportFraction(static_cast<double>(done) / steps);
+    return absl::OkStatus();
+  };
+  return options;
+}
+
 absl::Status NetworkQuantizer::Calibrate() {
   std::vector<std::string> notes;
   absl::StatusOr<BitsOfNode> bits_of = ResolveLayerFormats(configuration().quantization(), *graph_, notes);
@@ -78,14 +89,8 @@ absl::Status NetworkQuantizer::Calibrate() {
     ObserveByChannel(*graph_, normalized_, tensors);
   }
   const size_t samples = AtMost(source_, asked.observed_samples());
-  ObserveOptions options;
-  options.threads = arguments_.threads;
-  options.device = arguments_.device;
+  ObserveOptions options = ObserveWithProgress(static_cast<double>(samples));
   if (asked.preset() == v1::PRESET_FAST) options.counted_samples = kCountedSamplesOfFast;
-  options.on_progress = [&](size_t done) {
-    progress_.ReportFraction(static_cast<double>(done) / static_cast<double>(samples));
-    return absl::OkStatus();
-  };
   ASSIGN_OR_RETURN(std::vector<TensorStatistics> statistics,
                    Observe(graph_->model(), tensors, samples, LoadSpread(source_, samples), options));
   progress_.Info(absl::StrFormat("%d of %d samples observed in %d tensors", samples, source_.size(), tensors.size()));
@@ -204,14 +209,7 @@ absl::Status NetworkQuantizer::CorrectBiases(Quantization& quantization) {
   if (configuration().quantization().bias_correction() != v1::BIAS_CORRECTION_SEQUENTIAL) {
     return absl::OkStatus();
   }
-  const auto layers = static_cast<double>(plan_.linear_nodes.size());
-  ObserveOptions options;
-  options.threads = arguments_.threads;
-  options.device = arguments_.device;
-  options.on_progress = [&](size_t done) {
-    progress_.ReportFraction(static_cast<double>(done) / layers);
-    return absl::OkStatus();
-  };
+  const ObserveOptions options = ObserveWithProgress(static_cast<double>(plan_.linear_nodes.size()));
   if (source_.size() < kFewestToProve) {
     progress_.Info("too few samples to tell whether correcting biases layer by layer helps: left as they are");
     return absl::OkStatus();
@@ -249,14 +247,7 @@ absl::StatusOr<bool> NetworkQuantizer::IsNearer(const Quantization& changed, con
 
 absl::Status NetworkQuantizer::RefineRanges(Quantization& quantization) {
   if (!configuration().quantization().scale_refinement()) return absl::OkStatus();
-  const auto groups = static_cast<double>(plan_.groups.size());
-  ObserveOptions options;
-  options.threads = arguments_.threads;
-  options.device = arguments_.device;
-  options.on_progress = [&](size_t done) {
-    progress_.ReportFraction(static_cast<double>(done) / groups);
-    return absl::OkStatus();
-  };
+  const ObserveOptions options = ObserveWithProgress(static_cast<double>(plan_.groups.size()));
   ASSIGN_OR_RETURN(const int changed,
                    RefineScales(
                        *graph_, plan_, source_.size(), [this](size_t sample) { return source_.Load(sample); }, options,
@@ -344,13 +335,7 @@ absl::Status NetworkQuantizer::RoundByOutput(Quantization& quantization) {
   BuildProgress::ReturnFreedMemory();
   const bool is_shallow = configuration().quantization().weight_rounding() == v1::WEIGHT_ROUNDING_OUTPUT_ERROR_SHALLOW;
   const size_t samples = is_shallow ? std::min(kShallowSamples, source_.size()) : source_.size();
-  ObserveOptions options;
-  options.threads = arguments_.threads;
-  options.device = arguments_.device;
-  options.on_progress = [&](size_t done) {
-    progress_.ReportFraction(kShareOfCollecting * static_cast<double>(done) / static_cast<double>(samples));
-    return absl::OkStatus();
-  };
+  const ObserveOptions options = ObserveWithProgress(static_cast<double>(samples) / kShareOfCollecting);
   ASSIGN_OR_RETURN(std::vector<LayerInputs> inputs,
                    CollectLayerInputs(float_model_, *graph_, plan_, layers_, quantization,
                                       is_shallow ? kShallowDepth : std::numeric_limits<int64_t>::max(), samples,

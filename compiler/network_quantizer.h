@@ -73,6 +73,9 @@ class NetworkQuantizer {
  private:
   const v1::BuildConfiguration& configuration() const { return report_.manifest().configuration(); }
 
+  // Reports how much of `steps` is done.
+  ObserveOptions ObserveWithProgress(double steps);
+
   // What the algorithms gain takes several runs of the network to tell, for those who have the time.
   absl::Status StartGains();
   v1::BuildConfiguration WithoutBiasCorrection();

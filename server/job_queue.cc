@@ -251,10 +251,9 @@ absl::Status JobQueue::Finish(const std::string& token, const storage::Outcome& 
                               absl::Span<const v1::JobEvent> events, int64_t first_event, const storage::Actor& by) {
   if (const auto* result = std::get_if<v1::JobResult>(&outcome)) {
     // Whoever works has just uploaded them; they are the project's once the job has ended.
-    if (result->has_artifact()) {
-      RETURN_IF_ERROR(CheckBlob("result.artifact", result->artifact(), blobs_.UseAny(result->artifact().digest())));
-    }
-    RETURN_IF_ERROR(CheckBlob("result.report", result->report(), blobs_.UseAny(result->report().digest())));
+    RETURN_IF_ERROR(storage::ForEachBlobRef(*result, "result", [&](const std::string& field, const v1::BlobRef& blob) {
+      return CheckBlob(field, blob, blobs_.UseAny(blob.digest()));
+    }));
   }
   ASSIGN_OR_RETURN(const v1::Job job, jobs_.Finish(token, outcome, events, first_event, by));
   Announce(job);

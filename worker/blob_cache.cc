@@ -17,7 +17,7 @@
 #include "absl/strings/strip.h"
 #include "base/digest.h"
 #include "base/status.h"
-#include "worker/wait.h"
+#include "base/wait.h"
 
 namespace joinery::worker {
 namespace {
@@ -165,7 +165,8 @@ absl::StatusOr<CachedBlob> BlobCache::Fetch(const v1::BlobRef& blob, BlobSource&
     if (lock.has_value()) return CachedBlob(whole, *std::move(lock), !fetched);
     ASSIGN_OR_RETURN(const std::optional<base::UniqueFd> writer, OpenPart(part));
     if (!writer.has_value()) {
-      if (WaitOrStop(stop, kLockPoll)) return absl::CancelledError("stopped while another worker fetches the blob");
+      if (base::WaitOrStop(stop, kLockPoll))
+        return absl::CancelledError("stopped while another worker fetches the blob");
       continue;
     }
     // Between the two looks above another worker may have finished it; then this part file is a new, empty one.

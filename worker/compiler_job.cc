@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "base/wait.h"
 #include "telemetry/span_scope.h"
 #include "worker/backoff.h"
 #include "worker/blob_transfer.h"
@@ -18,7 +19,6 @@
 #include "worker/compiler_events.h"
 #include "worker/stage_times.h"
 #include "worker/text.h"
-#include "worker/wait.h"
 
 namespace joinery::worker {
 namespace {
@@ -45,7 +45,7 @@ auto Retry(const BuildContext& context, const Transfer& transfer) {
     }();
     if (absl::IsDataLoss(status)) ++damaged;
     const bool again = base::IsRetriable(status) || (absl::IsDataLoss(status) && damaged < kMaxDamagedTransfers);
-    if (!again || WaitOrStop(context.stop.token(), backoff.Next())) return result;
+    if (!again || base::WaitOrStop(context.stop.token(), backoff.Next())) return result;
   }
 }
 

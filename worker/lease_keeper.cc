@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/wait.h"
 #include "spdlog/spdlog.h"
 #include "telemetry/log.h"
 #include "worker/rpc.h"
 #include "worker/text.h"
-#include "worker/wait.h"
 
 namespace joinery::worker {
 namespace {
@@ -138,7 +138,7 @@ absl::Status LeaseKeeper::Finish(v1::FinishJobRequest request, Backoff backoff, 
     if (hurry.stop_requested()) {
       absl::SleepFor(std::min(wait, kHurry / 10));
     } else {
-      WaitOrStop(hurry, wait);
+      base::WaitOrStop(hurry, wait);
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/wait.h"
 #include "credentials/handshake.h"
 #include "spdlog/spdlog.h"
 #include "telemetry/log.h"
@@ -14,7 +15,6 @@
 #include "worker/lease_keeper.h"
 #include "worker/rpc.h"
 #include "worker/text.h"
-#include "worker/wait.h"
 
 namespace joinery::worker {
 namespace {
@@ -96,14 +96,14 @@ absl::Status LeaseLoop::Run(const std::stop_token& stop, const std::stop_token& 
     } else if (status.ok()) {
       LogConnection(status);
       backoff.Reset();
-      if (stopwatch_.Now() - asked_at < kShortestRound) WaitOrStop(stop, kShortestRound);
+      if (stopwatch_.Now() - asked_at < kShortestRound) base::WaitOrStop(stop, kShortestRound);
     } else {
       LogConnection(status);
       // A token does not become right by asking again.
       if (absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
         return base::Annotate(status, "the server refuses this worker");
       }
-      WaitOrStop(stop, backoff.Next());
+      base::WaitOrStop(stop, backoff.Next());
     }
   }
   return absl::OkStatus();

@@ -61,17 +61,15 @@ absl::Status Check(Invocation& invocation, const CheckArguments& arguments) {
                               invocation.progress()));
   }
   ASSIGN_OR_RETURN(const std::vector<v1::Job> submitted, SubmitJobs(invocation, specs, options));
+  const absl::StatusOr<std::vector<v1::Job>> ended = WaitForJobs(invocation, submitted, arguments.timeout);
+  if (!ended.ok()) return PrintIdIfAlive(invocation, ended.status());
   std::vector<v1::Job> succeeded;
-  std::vector<v1::Job> ended;
-  for (const v1::Job& job : submitted) {
-    absl::StatusOr<v1::Job> waited = WaitForJob(invocation, job.id(), arguments.timeout);
-    if (!waited.ok()) return PrintIdIfAlive(invocation, waited.status());
-    if (waited->state() == v1::JOB_STATE_SUCCEEDED) succeeded.push_back(*waited);
-    ended.push_back(*std::move(waited));
+  for (const v1::Job& job : *ended) {
+    if (job.state() == v1::JOB_STATE_SUCCEEDED) succeeded.push_back(job);
   }
   const absl::Status verdict =
       succeeded.empty() ? absl::OkStatus() : ShowChecks(invocation, succeeded, arguments.report);
-  const absl::Status outcome = OutcomeOf(ended);
+  const absl::Status outcome = OutcomeOf(*ended);
   return outcome.ok() ? verdict : outcome;
 }
 

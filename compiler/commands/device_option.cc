@@ -18,16 +18,21 @@ std::optional<std::string> VisibleDevices() {
 
 }  // namespace
 
+CLI::Option& AddDeviceOption(CLI::App& app, const std::string& name, const std::string& description,
+                             gpu::DeviceChoice& choice) {
+  return *app.add_option_function<std::string>(
+      name,
+      [name, &choice](const std::string& text) {
+        const absl::StatusOr<gpu::DeviceChoice> parsed = gpu::ParseDevice(text);
+        if (!parsed.ok()) throw CLI::ValidationError(name, std::string(parsed.status().message()));
+        choice = *parsed;
+      },
+      description);
+}
+
 void AddDeviceOption(CLI::App& app, gpu::DeviceChoice& choice) {
-  app.add_option_function<std::string>(
-         "--device",
-         [&choice](const std::string& text) {
-           const absl::StatusOr<gpu::DeviceChoice> parsed = gpu::ParseDevice(text);
-           if (!parsed.ok()) throw CLI::ValidationError("--device", std::string(parsed.status().message()));
-           choice = *parsed;
-         },
-         "Where models run: auto (a GPU that works, else the CPU), cpu, cuda:N")
-      ->type_name("auto|cpu|cuda:N [auto]");
+  AddDeviceOption(app, "--device", "Where models run: auto (a GPU that works, else the CPU), cpu, cuda:N", choice)
+      .type_name("auto|cpu|cuda:N [auto]");
 }
 
 const DeviceSurroundings& ThisMachine() {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -12,7 +13,11 @@
 
 namespace joinery::compiler {
 
-// `choice` must outlive `app`.
+// An option whose value is a device. `choice` must outlive `app`.
+CLI::Option& AddDeviceOption(CLI::App& app, const std::string& name, const std::string& description,
+                             gpu::DeviceChoice& choice);
+
+// --device. `choice` must outlive `app`.
 void AddDeviceOption(CLI::App& app, gpu::DeviceChoice& choice);
 
 // This machine's driver and GPUs. Lives for ever.

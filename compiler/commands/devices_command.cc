@@ -37,16 +37,8 @@ absl::Status PrintDevices() {
 void AddDevicesCommand(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("devices", "Show where models can run on this machine");
   auto device = std::make_shared<gpu::DeviceChoice>();
-  command
-      ->add_option_function<std::string>(
-          "--check",
-          [device](const std::string& text) {
-            const absl::StatusOr<gpu::DeviceChoice> parsed = gpu::ParseDevice(text);
-            if (!parsed.ok()) throw CLI::ValidationError("--check", std::string(parsed.status().message()));
-            *device = *parsed;
-          },
-          "Print nothing; exit with 0 if a small model runs on this device")
-      ->type_name("cuda:N");
+  AddDeviceOption(*command, "--check", "Print nothing; exit with 0 if a small model runs on this device", *device)
+      .type_name("cuda:N");
   command->footer("Examples:\n  joineryc devices\n  joineryc devices --check cuda:0");
   command->callback([command, device, &exit_code] {
     const bool checks = command->count("--check") > 0;

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "compiler/ir/tensor.h"
 
 namespace joinery::compiler {
 namespace {
@@ -44,7 +45,7 @@ double ConvolutionMultiplications(const LayerShape& layer, int64_t group_in, int
   const auto filled = [](int64_t channels, int64_t group) { return (channels + group - 1) / group * group; };
   double window = 1;
   for (size_t i = 2; i < layer.weights.size(); ++i) window *= static_cast<double>(layer.weights[i]);
-  return static_cast<double>(Elements(places) / places[1]) * window * static_cast<double>(filled(in, group_in)) *
+  return static_cast<double>(NumElements(places) / places[1]) * window * static_cast<double>(filled(in, group_in)) *
          static_cast<double>(filled(out, group_out)) * static_cast<double>(layer.group);
 }
 
@@ -54,12 +55,12 @@ bool IsDepthwise(const LayerShape& layer) {
 }
 
 double MatMulMultiplications(const LayerShape& layer) {
-  return static_cast<double>(Elements(layer.output)) * static_cast<double>(layer.inputs[0].back());
+  return static_cast<double>(NumElements(layer.output)) * static_cast<double>(layer.inputs[0].back());
 }
 
 int64_t InputElements(const LayerShape& layer) {
   int64_t elements = 0;
-  for (const Dimensions& input : layer.inputs) elements += Elements(input);
+  for (const Dimensions& input : layer.inputs) elements += NumElements(input);
   return elements;
 }
 
@@ -134,7 +135,7 @@ v1::LayerCost CostModel::Estimate(const LayerShape& layer) const {
   cost.set_op_type(layer.op_type);
   if (IsView(layer)) return cost;
   cost.set_operations(Operations(layer));
-  if (!layer.weights.empty()) cost.set_weight_bytes(Elements(layer.weights) * layer.weight_bits / 8);
+  if (!layer.weights.empty()) cost.set_weight_bytes(NumElements(layer.weights) * layer.weight_bits / 8);
   if (cpu_only_ || layer.on_cpu) {
     EstimateOnCpu(layer, cost);
   } else {
@@ -158,7 +159,8 @@ void CostModel::EstimateOnNpu(const LayerShape& layer, v1::LayerCost& cost) cons
   }
   cost.set_compute_us(cost.compute_us() * Times8Bits(layer.bits) * Times8Bits(layer.weight_bits));
   cost.set_vector_us(VectorElements(layer) * Times8Bits(layer.bits) / vector_rate_);
-  const double activation_bytes = static_cast<double>(InputElements(layer) + Elements(layer.output)) * layer.bits / 8.0;
+  const double activation_bytes =
+      static_cast<double>(InputElements(layer) + NumElements(layer.output)) * layer.bits / 8.0;
   const double dram_bytes = static_cast<double>(cost.weight_bytes()) + std::max(0.0, activation_bytes - buffer_bytes_);
   cost.set_dram_bytes(static_cast<int64_t>(dram_bytes));
   cost.set_memory_us(dram_bytes / bandwidth_);
@@ -170,7 +172,8 @@ void CostModel::EstimateOnCpu(const LayerShape& layer, v1::LayerCost& cost) cons
   if (cost.operations() > 0 && cpu_operation_rate_ > 0) {
     cost.set_compute_us(static_cast<double>(cost.operations()) / cpu_operation_rate_);
   } else if (cost.operations() == 0 && cpu_element_rate_ > 0) {
-    cost.set_vector_us(static_cast<double>(std::max(InputElements(layer), Elements(layer.output))) / cpu_element_rate_);
+    cost.set_vector_us(static_cast<double>(std::max(InputElements(layer), NumElements(layer.output))) /
+                       cpu_element_rate_);
   }
   ChooseBound(cost);
 }
@@ -180,12 +183,12 @@ double CostModel::VectorElements(const LayerShape& layer) const {
     const auto found = operator_factors_.find(type);
     return found == operator_factors_.end() ? otherwise : found->second;
   };
-  const auto output = static_cast<double>(Elements(layer.output));
+  const auto output = static_cast<double>(NumElements(layer.output));
   // Functions that no factor names are free: the hardware applies them while it stores.
   double elements = layer.activation.empty() ? 0 : output * factor(layer.activation, 0);
   if (IsConvolution(layer) || IsMatMul(layer)) return elements;
   double own = std::max(output, static_cast<double>(InputElements(layer)));
-  if (!layer.kernel.empty()) own = output * static_cast<double>(std::max<int64_t>(1, Elements(layer.kernel)));
+  if (!layer.kernel.empty()) own = output * static_cast<double>(std::max<int64_t>(1, NumElements(layer.kernel)));
   if (IsOneOf(layer.op_type, {"Softmax", "LayerNormalization", "InstanceNormalization"})) own = output;
   return elements + own * factor(layer.op_type, 1);
 }

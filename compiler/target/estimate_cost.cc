@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "compiler/ir/tensor.h"
+#include "compiler/ir/tensor_proto.h"
 #include "compiler/target/cost_findings.h"
 #include "compiler/target/cost_model.h"
 
@@ -35,8 +37,8 @@ Totals TimeOf(const CostModel& model, const std::vector<LayerShape>& layers, v1:
 }
 
 int64_t ActivationBytes(const LayerShape& layer) {
-  int64_t elements = Elements(layer.output);
-  for (const Dimensions& input : layer.inputs) elements += Elements(input);
+  int64_t elements = NumElements(layer.output);
+  for (const Dimensions& input : layer.inputs) elements += NumElements(input);
   return elements * layer.bits / 8;
 }
 
@@ -59,32 +61,14 @@ void AddMemory(const std::vector<LayerShape>& layers, int64_t boundary_bytes, v1
   cost.set_memory_bytes(cost.weight_bytes() + bias_bytes + swap_bytes + code_bytes + boundary_bytes);
 }
 
-int64_t BytesOf(int32_t element_type) {
-  switch (element_type) {
-    case onnx::TensorProto::INT64:
-    case onnx::TensorProto::DOUBLE:
-      return 8;
-    case onnx::TensorProto::UINT8:
-    case onnx::TensorProto::INT8:
-    case onnx::TensorProto::BOOL:
-      return 1;
-    case onnx::TensorProto::UINT16:
-    case onnx::TensorProto::INT16:
-    case onnx::TensorProto::FLOAT16:
-      return 2;
-    default:
-      return 4;
-  }
-}
-
 }  // namespace
 
 int64_t BoundaryBytes(Graph& graph) {
   // What a float model has in float the chip has in 8 bits.
   const auto size = [&](const std::string& tensor) {
     const int32_t type = graph.ElementType(tensor);
-    const int64_t bytes = type == onnx::TensorProto::FLOAT ? 1 : BytesOf(type);
-    return bytes * Elements(graph.Shape(tensor).value_or(Dimensions{0}));
+    const int64_t bytes = type == onnx::TensorProto::FLOAT ? 1 : static_cast<int64_t>(ElementSize(type));
+    return bytes * NumElements(graph.Shape(tensor).value_or(Dimensions{0}));
   };
   int64_t bytes = 0;
   for (const onnx::ValueInfoProto* input : graph.Inputs()) bytes += size(input->name());

@@ -41,9 +41,6 @@ struct LayerShape {
   std::vector<std::string> tensors;
 };
 
-// 1 for no dimensions.
-int64_t Elements(const Dimensions& dimensions);
-
 // The layers of a graph that was simplified, or that a .joint holds, in the order in which they are computed.
 std::vector<LayerShape> ListLayers(Graph& graph);
 

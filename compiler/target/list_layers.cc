@@ -2,6 +2,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "compiler/ir/tensor.h"
 #include "compiler/target/layer_shapes.h"
 
 namespace joinery::compiler {
@@ -105,7 +106,7 @@ class LayerLister {
       const std::string& origin = Origin(input);
       if (const onnx::TensorProto* constant = graph_.Initializer(origin)) {
         const Dimensions dimensions(constant->dims().begin(), constant->dims().end());
-        if (dimensions.size() < 2 || Elements(dimensions) <= Elements(layer.weights)) continue;
+        if (dimensions.size() < 2 || NumElements(dimensions) <= NumElements(layer.weights)) continue;
         layer.weights = dimensions;
         layer.weight_bits = Bits(origin);
       } else {
@@ -167,12 +168,6 @@ class LayerLister {
 };
 
 }  // namespace
-
-int64_t Elements(const Dimensions& dimensions) {
-  int64_t elements = 1;
-  for (const int64_t dimension : dimensions) elements *= dimension;
-  return elements;
-}
 
 std::vector<LayerShape> ListLayers(Graph& graph) { return LayerLister(graph).List(); }
 

@@ -1,11 +1,10 @@
 // Collects the garbage of a running server from time to time.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "server/blob_access.h"
@@ -36,21 +35,18 @@ class Housekeeper {
  public:
   // The references must outlive this object.
   Housekeeper(HousekeepingOptions options, storage::BlobStore& blobs, BlobAccess& access, const base::Clock& clock);
-  ~Housekeeper();
   Housekeeper(const Housekeeper&) = delete;
   Housekeeper& operator=(const Housekeeper&) = delete;
 
  private:
-  void Work();
-  void CutAudit();
+  void Work(const std::stop_token& stop);
+  void CutAudit(const std::stop_token& stop);
 
   const HousekeepingOptions options_;
   storage::BlobStore& blobs_;
   BlobAccess& access_;
   const base::Clock& clock_;
-  absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::jthread thread_;
 };
 
 }  // namespace joinery::server

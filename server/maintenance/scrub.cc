@@ -16,7 +16,9 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "base/wait.h"
 #include "storage/blob_digest.h"
+#include "telemetry/log.h"
 
 namespace joinery::server {
 namespace {
@@ -129,7 +131,8 @@ class Scrub {
     if (absl::IsNotFound(actual.status())) return false;  // Removed meanwhile.
     if (absl::IsCancelled(actual.status())) return actual.status();
     if (!actual.ok()) {
-      spdlog::error("a stored blob cannot be read blob={} error={}", digest, std::string(actual.status().message()));
+      spdlog::error("a stored blob cannot be read blob={} error={}", digest,
+                    telemetry::LogValue(actual.status().message()));
       return false;
     }
     if (*actual == digest) return false;
@@ -193,30 +196,20 @@ absl::Status ScrubUntilStopped(const ScrubOptions& options, storage::BlobStore& 
 }
 
 Scrubber::Scrubber(ScrubOptions options, storage::BlobStore& blobs, Observer& observer, const base::Clock& clock)
-    : options_(std::move(options)), blobs_(blobs), observer_(observer), clock_(clock), thread_([this] { Work(); }) {}
+    : options_(std::move(options)),
+      blobs_(blobs),
+      observer_(observer),
+      clock_(clock),
+      thread_([this](const std::stop_token& stop) { Work(stop); }) {}
 
-Scrubber::~Scrubber() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    stopped_ = true;
-  }
-  thread_.join();
-}
-
-bool Scrubber::Pause(absl::Duration duration) {
-  const absl::MutexLock lock(&mutex_);
-  return !mutex_.AwaitWithTimeout(absl::Condition(&stopped_), duration);
-}
-
-void Scrubber::Work() {
+void Scrubber::Work(const std::stop_token& stop) {
   LeaveTheMachineToOthers();
-  while (true) {
-    const absl::Status status = ScrubUntilStopped(options_, blobs_, observer_, clock_,
-                                                  [this](absl::Duration duration) { return Pause(duration); });
+  const ScrubPause pause = [&stop](absl::Duration duration) { return !base::WaitOrStop(stop, duration); };
+  do {
+    const absl::Status status = ScrubUntilStopped(options_, blobs_, observer_, clock_, pause);
     if (status.ok()) return;
     spdlog::error("cannot read the blobs again: {}", std::string(status.message()));
-    if (!Pause(kRetryAfter)) return;
-  }
+  } while (pause(kRetryAfter));
 }
 
 }  // namespace joinery::server

@@ -3,12 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "server/observer.h"
@@ -41,21 +40,17 @@ class Scrubber {
  public:
   // The references must outlive this object.
   Scrubber(ScrubOptions options, storage::BlobStore& blobs, Observer& observer, const base::Clock& clock);
-  ~Scrubber();
   Scrubber(const Scrubber&) = delete;
   Scrubber& operator=(const Scrubber&) = delete;
 
  private:
-  void Work();
-  bool Pause(absl::Duration duration);
+  void Work(const std::stop_token& stop);
 
   const ScrubOptions options_;
   storage::BlobStore& blobs_;
   Observer& observer_;
   const base::Clock& clock_;
-  absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::jthread thread_;
 };
 
 }  // namespace joinery::server

@@ -52,9 +52,7 @@ absl::StatusOr<v1::Job> SetAsideDamaged(Database& database, int64_t number, cons
                         .BindInteger(":queue_now", now.queue)
                         .Run());
   }
-  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
-  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
-  return job;
+  return ReadChangedJob(database, number, now.time);
 }
 
 }  // namespace joinery::storage

@@ -84,6 +84,12 @@ absl::Status AppendStateEvent(Database& database, int64_t number, const v1::Job&
   return AppendEvent(database, number, std::move(event));
 }
 
+absl::StatusOr<v1::Job> ReadChangedJob(Database& database, int64_t number, absl::Time now) {
+  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
+  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now));
+  return job;
+}
+
 absl::Status AppendEvents(Database& database, int64_t number, absl::Span<const v1::JobEvent> events, absl::Time now) {
   std::vector<v1::JobEvent> timed(events.begin(), events.end());
   SetTimes(timed, now);

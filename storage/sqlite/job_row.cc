@@ -86,6 +86,15 @@ absl::StatusOr<v1::Job> JobOfRow(const Statement& row) {
   return absl::DataLossError(absl::StrCat("job ", job.id(), ": the stored attempt_log is damaged"));
 }
 
+absl::StatusOr<std::vector<int64_t>> ReadNumbers(Statement& rows) {
+  std::vector<int64_t> numbers;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, rows.Step());
+    if (!row) return numbers;
+    numbers.push_back(rows.Integer("number"));
+  }
+}
+
 absl::StatusOr<v1::Job> ReadJob(Database& database, int64_t number) {
   ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kGetJob));
   ASSIGN_OR_RETURN(const bool found, row->BindInteger(":number", number).Step());

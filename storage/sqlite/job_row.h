@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -20,6 +21,9 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time);
 // The current row of a statement that selects all columns of job_rows.
 // Errors: kDataLoss a message in it cannot be parsed.
 absl::StatusOr<v1::Job> JobOfRow(const Statement& row);
+
+// What is left of the column `number` of a statement.
+absl::StatusOr<std::vector<int64_t>> ReadNumbers(Statement& rows);
 
 // The job with this number, in whatever transaction is open. kInternal if there is none.
 absl::StatusOr<v1::Job> ReadJob(Database& database, int64_t number);

@@ -51,15 +51,6 @@ absl::StatusOr<int64_t> NumberOfJob(Database& database, const std::string& id) {
   return *number;
 }
 
-absl::StatusOr<std::vector<int64_t>> ReadNumbers(Statement& rows) {
-  std::vector<int64_t> numbers;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, rows.Step());
-    if (!row) return numbers;
-    numbers.push_back(rows.Integer("number"));
-  }
-}
-
 absl::StatusOr<std::vector<int64_t>> NumbersOfArray(Database& database, const std::string& array_id) {
   ASSIGN_OR_RETURN(const auto rows, database.Prepare(statements::kListArrayNumbers));
   rows->BindText(":array_id", array_id);
@@ -176,9 +167,7 @@ absl::StatusOr<std::vector<std::string>> IdsOfSharing(Database& database, int64_
 // The job of a lease that was just given.
 absl::StatusOr<v1::Job> BeginRun(Database& database, int64_t number, const std::string& worker, const Moment& now) {
   RETURN_IF_ERROR(BeginAttempt(database, number, worker, now.time));
-  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
-  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
-  return job;
+  return ReadChangedJob(database, number, now.time);
 }
 
 // The jobs that changed, `running` first.
@@ -230,9 +219,7 @@ absl::StatusOr<v1::Job> FailOverdue(Database& database, int64_t number, const Mo
                       .BindInteger(":now", absl::ToUnixNanos(now.time))
                       .BindInteger(":queue_now", now.queue)
                       .Run());
-  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
-  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
-  return job;
+  return ReadChangedJob(database, number, now.time);
 }
 
 // The reason why nobody can take the jobs of each need in line, as far as it is not what is stored.

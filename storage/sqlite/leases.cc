@@ -167,9 +167,7 @@ absl::StatusOr<v1::Job> EndAlone(Database& database, int64_t number, const JobEn
   if (end.result.has_value()) statement->BindBlob(":result", end.result->SerializeAsString());
   if (end.failure.has_value()) statement->BindBlob(":failure", end.failure->SerializeAsString());
   RETURN_IF_ERROR(statement->Run());
-  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
-  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
-  return job;
+  return ReadChangedJob(database, number, now.time);
 }
 
 absl::StatusOr<std::vector<v1::Job>> EndLease(Database& database, int64_t number, const JobEnd& end,

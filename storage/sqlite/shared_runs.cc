@@ -24,15 +24,6 @@ struct Lease {
   int64_t events_taken = 0;
 };
 
-absl::StatusOr<std::vector<int64_t>> ReadNumbers(Statement& rows) {
-  std::vector<int64_t> numbers;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, rows.Step());
-    if (!row) return numbers;
-    numbers.push_back(rows.Integer("number"));
-  }
-}
-
 absl::StatusOr<Lease> ReadLease(Database& database, int64_t number) {
   ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kGetLease));
   RETURN_IF_ERROR(row->BindInteger(":number", number).Step().status());
@@ -80,9 +71,7 @@ absl::StatusOr<v1::Job> ShareRun(Database& database, int64_t number, int64_t lea
                       .BindText(":token", token)
                       .BindInteger(":now", absl::ToUnixNanos(now.time))
                       .Run());
-  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
-  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
-  return job;
+  return ReadChangedJob(database, number, now.time);
 }
 
 absl::StatusOr<std::vector<v1::Job>> ShareWithQueued(Database& database, int64_t leader, const RandomSource& random,

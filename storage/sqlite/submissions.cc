@@ -98,17 +98,14 @@ absl::StatusOr<v1::Job> InsertJob(Database& database, const Submission& submissi
                                   const std::string& stored_request_id, const ArrayPlace& place, const Moment& now,
                                   const RandomSource& random) {
   ASSIGN_OR_RETURN(const int64_t number, InsertRow(database, submission, stored_request_id, place, now, random));
-  ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, number));
-  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
+  ASSIGN_OR_RETURN(v1::Job job, ReadChangedJob(database, number, now.time));
   if (!submission.answer.has_value()) {
     ASSIGN_OR_RETURN(const std::optional<int64_t> run, FindRunToShare(database, number));
     if (!run.has_value()) return job;
     return ShareRun(database, number, *run, MakeLeaseToken(random), now);
   }
   RETURN_IF_ERROR(Answer(database, number, *submission.answer, now));
-  ASSIGN_OR_RETURN(job, ReadJob(database, number));
-  RETURN_IF_ERROR(AppendStateEvent(database, number, job, now.time));
-  return job;
+  return ReadChangedJob(database, number, now.time);
 }
 
 absl::Status CheckSameRequest(const v1::Job& earlier, const Submission& submission) {

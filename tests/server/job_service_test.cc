@@ -97,6 +97,9 @@ TEST_F(JobServiceTest, AResultWhoseBlobsAreMissingIsRefused) {
   *finish.mutable_result() = MakeResult();
   finish.mutable_result()->mutable_report()->set_digest(base::Sha256("absent"));
   EXPECT_THAT(Finish(finish), IsGrpcError(grpc::StatusCode::FAILED_PRECONDITION, HasSubstr("result.report")));
+  *finish.mutable_result() = MakeResult();
+  finish.mutable_result()->mutable_html_report()->set_digest(base::Sha256("absent"));
+  EXPECT_THAT(Finish(finish), IsGrpcError(grpc::StatusCode::FAILED_PRECONDITION, HasSubstr("result.html_report")));
 }
 
 TEST_F(JobServiceTest, AQueuedJobReachesAWaitingWorkerAtOnce) {

@@ -6,7 +6,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
-namespace joinery::worker {
+namespace joinery::base {
 
 // Waits for `duration`, or until `stop` is requested. Returns whether it was requested.
 inline bool WaitOrStop(const std::stop_token& stop, absl::Duration duration) {
@@ -15,4 +15,4 @@ inline bool WaitOrStop(const std::stop_token& stop, absl::Duration duration) {
   return stopped.WaitForNotificationWithTimeout(duration);
 }
 
-}  // namespace joinery::worker
+}  // namespace joinery::base
