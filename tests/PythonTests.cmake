@@ -20,12 +20,15 @@ function(joinery_python_tests name)
     list(APPEND environment PYTHONPATH=${JOINERY_DEPS_DIR}/onnxruntime-1.29.0/python)
   endif()
 
+  # Where each thread of a test hangs is printed before ctest ends it.
+  math(EXPR almost_timeout "${python_timeout} - 20")
   # Lines such as `vendor_commands_test.py::test_info` or `bad_inputs_test.py::test_bad_model[cyclic]`.
   string(REGEX MATCHALL "[a-z0-9_]+_test\\.py::test_[^\n]+" tests "${collected}")
   foreach(test IN LISTS tests)
     string(REGEX REPLACE "_test\\.py::test_" "." test_name "${test}")
     string(REGEX REPLACE "\\[(.*)\\]" ".\\1" test_name "${test_name}")
-    add_test(NAME ${name}.${test_name} COMMAND ${pytest} -rs -q ${CMAKE_CURRENT_SOURCE_DIR}/${test})
+    add_test(NAME ${name}.${test_name} COMMAND ${pytest} -rs -q -o faulthandler_timeout=${almost_timeout}
+      ${CMAKE_CURRENT_SOURCE_DIR}/${test})
     set_tests_properties(${name}.${test_name} PROPERTIES
       LABELS ${name} TIMEOUT ${python_timeout} SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
   endforeach()
