@@ -3,9 +3,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
-#include <unordered_set>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +15,7 @@
 #include "base/version.h"
 #include "compiler/backend/attach_preprocessing.h"
 #include "compiler/backend/joint_file.h"
+#include "compiler/backend/parts.h"
 #include "compiler/build_progress.h"
 #include "compiler/calibration/data_set.h"
 #include "compiler/calibration/feed_source.h"
@@ -35,6 +35,7 @@
 #include "compiler/frontend/simplify.h"
 #include "compiler/frontend/verify_equivalence.h"
 #include "compiler/ir/tensor_proto.h"
+#include "compiler/network_partition.h"
 #include "compiler/network_quantizer.h"
 #include "compiler/target/estimate_model.h"
 #include "compiler/target/target.h"
@@ -57,6 +58,9 @@ absl::Status ModelReason(const absl::Status& status, const std::string& culprit)
 
 constexpr int kStages = 6;
 
+// Of everything, where there is no chip.
+constexpr char kOnlyPart[] = "cpu:0";
+
 class Builder {
  public:
   Builder(const BuildArguments& arguments, BuildListener& listener)
@@ -64,21 +68,44 @@ class Builder {
     report_.set_device(arguments.device == nullptr ? "cpu" : arguments.device->name());
   }
 
-  absl::StatusOr<v1::Report> Build() {
+  absl::StatusOr<std::vector<v1::Report>> Build() {
     RETURN_IF_ERROR(progress_.Stage("import", [this] { return Import(); }));
     // Beyond this point: opset 13 or later, all shapes known, one configuration in Joinery's own words.
     RETURN_IF_ERROR(progress_.Stage("simplify", [this] { return SimplifyGraph(); }));
     // Beyond this point: no constant expression, no BatchNormalization behind a convolution; the inputs are the
     // deployed ones, with the preprocessing in the graph.
-    RETURN_IF_ERROR(progress_.Stage("calibrate", [this] { return StartQuantizer().Calibrate(); }));
-    RETURN_IF_ERROR(progress_.Stage("quantize", [this] { return quantizer_->Quantize(); }));
-    // Beyond this point: the graph is the artifact's.
-    RETURN_IF_ERROR(progress_.Stage("evaluate", [this] { return Evaluate(); }));
+    RETURN_IF_ERROR(progress_.Stage("calibrate", [this] { return Calibrate(); }));
+    // Beyond this point: one network for each target, every node with its part, if there is a chip.
+    for (const std::unique_ptr<Artifact>& artifact : artifacts_) {
+      if (artifact != artifacts_.front())
+        *artifact->report.add_stages() = *artifacts_.front()->report.stages().rbegin();
+    }
+    for (const std::unique_ptr<Artifact>& artifact : artifacts_) {
+      if (artifact->like != nullptr) continue;
+      progress_.WriteTo(artifact->report);
+      RETURN_IF_ERROR(progress_.Stage("quantize", [&] { return artifact->quantizer->Quantize(); }));
+      // Beyond this point: the graph is the artifact's.
+      RETURN_IF_ERROR(progress_.Stage("evaluate", [&] { return Evaluate(*artifact); }));
+    }
+    progress_.WriteTo(artifacts_.front()->report);
     RETURN_IF_ERROR(progress_.Stage("emit", [this] { return Emit(); }));
-    return std::move(report_);
+    std::vector<v1::Report> reports;
+    for (const std::unique_ptr<Artifact>& artifact : artifacts_) reports.push_back(std::move(artifact->report));
+    return reports;
   }
 
  private:
+  // What is made for one target.
+  struct Artifact {
+    v1::Report report;
+    std::unique_ptr<Graph> graph;
+    std::vector<const onnx::NodeProto*> preprocessing;
+    std::optional<NetworkPartitioner> partitioner;
+    std::unique_ptr<NetworkQuantizer> quantizer;
+    // An earlier one that is the same but for its target; null if there is none.
+    const Artifact* like = nullptr;
+  };
+
   absl::Status Import() {
     const ModelLimits limits;
     const absl::StatusOr<std::string> bytes = base::ReadFile(arguments_.model_path, limits.max_bytes);
@@ -215,23 +242,64 @@ class Builder {
     return preprocessed;
   }
 
-  NetworkQuantizer& StartQuantizer() {
-    quantizer_ =
-        std::make_unique<NetworkQuantizer>(arguments_, *source_, imported_, preprocessing_, progress_, report_, graph_);
-    return *quantizer_;
+  absl::Status Calibrate() {
+    std::vector<v1::Target> targets = arguments_.targets;
+    for (v1::Target& target : targets) *target.mutable_cut_tensors() = configuration().target().cut_tensors();
+    if (targets.empty()) targets.push_back(configuration().target());
+    std::vector<NetworkQuantizer*> quantizers;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      Artifact& artifact = AddArtifact(targets[i], /*is_last=*/i + 1 == targets.size());
+      progress_.WriteTo(artifact.report);
+      std::vector<std::string> notes;
+      ASSIGN_OR_RETURN(artifact.partitioner, NetworkPartitioner::Create(targets[i], notes));
+      for (const std::string& note : notes) progress_.Warn(note);
+      artifact.quantizer =
+          std::make_unique<NetworkQuantizer>(arguments_, *source_, imported_, artifact.preprocessing,
+                                             *artifact.partitioner, progress_, artifact.report, artifact.graph);
+      RETURN_IF_ERROR(artifact.quantizer->Plan());
+      const auto like = std::find_if(artifacts_.begin(), artifacts_.end() - 1, [&](const auto& earlier) {
+        return earlier->like == nullptr && artifact.quantizer->IsLike(*earlier->quantizer);
+      });
+      if (like != artifacts_.end() - 1) {
+        artifact.like = like->get();
+        artifact.graph.reset();
+      } else {
+        quantizers.push_back(artifact.quantizer.get());
+      }
+    }
+    progress_.AddStages(2 * (static_cast<int>(quantizers.size()) - 1));
+    progress_.WriteTo(artifacts_.front()->report);
+    return NetworkQuantizer::Calibrate(quantizers);
   }
 
-  absl::Status Evaluate() {
-    RETURN_IF_ERROR(CompareOutputs());
-    AnalyzePrecision();
+  Artifact& AddArtifact(const v1::Target& target, bool is_last) {
+    Artifact& artifact = *artifacts_.emplace_back(std::make_unique<Artifact>());
+    artifact.report = report_;
+    *artifact.report.mutable_manifest()->mutable_configuration()->mutable_target() = target;
+    if (is_last) {
+      artifact.graph = std::move(graph_);
+      artifact.preprocessing = std::move(preprocessing_);
+    } else {
+      artifact.graph = std::make_unique<Graph>(graph_->model());
+      for (const onnx::NodeProto* node : preprocessing_) {
+        artifact.preprocessing.push_back(artifact.graph->Producer(MadeBy(*node)));
+      }
+    }
+    return artifact;
+  }
+
+  absl::Status Evaluate(Artifact& artifact) {
+    RETURN_IF_ERROR(CompareOutputs(artifact));
+    AnalyzePrecision(artifact);
     return absl::OkStatus();
   }
 
-  absl::Status CompareOutputs() {
+  absl::Status CompareOutputs(Artifact& artifact) {
     const size_t samples = AtMost(*source_, configuration().quantization().evaluated_samples());
     const ExecutorOptions options{.threads = arguments_.threads, .device = arguments_.device};
-    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> reference, LoadOnnxRuntime(quantizer_->float_model(), options));
-    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> quantized, LoadOnnxRuntime(graph_->model(), options));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> reference,
+                     LoadOnnxRuntime(artifact.quantizer->float_model(), options));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Executor> quantized, LoadOnnxRuntime(artifact.graph->model(), options));
     const LoadSampleFunction load = LoadSpread(*source_, samples);
     ModelComparison comparison(*reference, *quantized);
     for (size_t sample = 0; sample < samples; ++sample) {
@@ -239,90 +307,122 @@ class Builder {
       RETURN_IF_ERROR(comparison.Add(feed));
       progress_.ReportFraction(static_cast<double>(sample + 1) / static_cast<double>(samples));
     }
-    *manifest().mutable_precision() = comparison.ToProto();
+    *artifact.report.mutable_manifest()->mutable_precision() = comparison.ToProto();
     return absl::OkStatus();
   }
 
   // The artifact is right without it, so a model that defies the analysis is no failure.
-  void AnalyzePrecision() {
+  void AnalyzePrecision(Artifact& artifact) {
     const LayerAnalysisOptions options{
         .num_samples = (AtMost(*source_, configuration().quantization().evaluated_samples()) + 3) / 4,
         .threads = arguments_.threads,
         .device = arguments_.device,
         .measure_contributions = arguments_.measure_contributions};
-    const absl::StatusOr<v1::Precision> layers = AnalyzeLayers(quantizer_->rewritten_model(), graph_->model(),
-                                                               LoadSpread(*source_, options.num_samples), options);
+    const absl::StatusOr<v1::Precision> layers =
+        AnalyzeLayers(artifact.quantizer->rewritten_model(), artifact.graph->model(),
+                      LoadSpread(*source_, options.num_samples), options);
     if (!layers.ok()) return progress_.Warn(absl::StrCat("no precision report by layer: ", layers.status().message()));
-    manifest().mutable_precision()->MergeFrom(*layers);
-    for (const v1::AlgorithmGain& gain : quantizer_->gains()) *manifest().mutable_precision()->add_gains() = gain;
-    for (const v1::TradeOffPoint& point : quantizer_->trade_off())
-      *manifest().mutable_precision()->add_trade_off() = point;
-    AddAdvice(manifest());
+    v1::Precision& precision = *artifact.report.mutable_manifest()->mutable_precision();
+    precision.MergeFrom(*layers);
+    for (const v1::AlgorithmGain& gain : artifact.quantizer->gains()) *precision.add_gains() = gain;
+    for (const v1::TradeOffPoint& point : artifact.quantizer->trade_off()) *precision.add_trade_off() = point;
+    AddAdvice(*artifact.report.mutable_manifest());
   }
 
   absl::Status Emit() {
-    manifest().set_format_version(kJointFormatVersion);
-    manifest().set_tool_version(base::kVersion);
-    AssignParts();
-    DescribeTensors();
-    EstimateCost();
-    ASSIGN_OR_RETURN(const int64_t artifact_bytes,
-                     WriteJoint(arguments_.output_path, std::move(*graph_).TakeModel(), manifest()));
-    report_.set_artifact_bytes(artifact_bytes);
+    for (const std::unique_ptr<Artifact>& artifact : artifacts_) {
+      if (artifact->like != nullptr) TakeFromTwin(*artifact);
+    }
+    for (const std::unique_ptr<Artifact>& artifact : artifacts_) RETURN_IF_ERROR(WriteArtifact(*artifact));
     if (!arguments_.output_configuration_path.empty()) {
       RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.output_configuration_path,
                                                 FormatConfiguration(arguments_.configuration, configuration())));
     }
+    for (const std::unique_ptr<Artifact>& artifact : artifacts_) RETURN_IF_ERROR(WriteReports(*artifact));
+    return absl::OkStatus();
+  }
+
+  static void TakeFromTwin(Artifact& artifact) {
+    v1::Target target = artifact.report.manifest().configuration().target();
+    const auto warnings = artifact.report.warnings();
+    artifact.report = artifact.like->report;
+    // Of the target itself there may be other warnings than of its twin.
+    for (const std::string& warning : warnings) {
+      const auto& known = artifact.report.warnings();
+      if (std::find(known.begin(), known.end(), warning) == known.end()) artifact.report.add_warnings(warning);
+    }
+    *artifact.report.mutable_manifest()->mutable_configuration()->mutable_target() = std::move(target);
+    artifact.graph = std::make_unique<Graph>(artifact.like->graph->model());
+  }
+
+  std::string PathOf(const std::string& path, const Artifact& artifact) const {
+    return artifacts_.size() == 1 ? path : PathForTarget(path, artifact.report.manifest().configuration().target());
+  }
+
+  absl::Status WriteArtifact(Artifact& artifact) {
+    v1::Manifest& manifest = *artifact.report.mutable_manifest();
+    manifest.set_format_version(kJointFormatVersion);
+    manifest.set_tool_version(base::kVersion);
+    RETURN_IF_ERROR(DescribeNetworkParts(artifact.quantizer->partition(), *artifact.graph, manifest));
+    DescribeTensors(*artifact.graph, manifest);
+    EstimateCost(*artifact.graph, manifest);
+    ASSIGN_OR_RETURN(const int64_t artifact_bytes, WriteJoint(PathOf(arguments_.output_path, artifact),
+                                                              std::move(*artifact.graph).TakeModel(), manifest));
+    artifact.report.set_artifact_bytes(artifact_bytes);
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteReports(Artifact& artifact) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    report_.set_peak_memory_bytes(static_cast<int64_t>(usage.ru_maxrss) * 1024);
+    artifact.report.set_peak_memory_bytes(static_cast<int64_t>(usage.ru_maxrss) * 1024);
     if (!arguments_.report_path.empty()) {
-      RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.report_path, ToJson(report_, /*pretty=*/true) + "\n"));
+      RETURN_IF_ERROR(base::WriteFileAtomically(PathOf(arguments_.report_path, artifact),
+                                                ToJson(artifact.report, /*pretty=*/true) + "\n"));
     }
     if (!arguments_.html_report_path.empty()) {
-      RETURN_IF_ERROR(base::WriteFileAtomically(arguments_.html_report_path, FormatHtmlReport(report_)));
+      RETURN_IF_ERROR(
+          base::WriteFileAtomically(PathOf(arguments_.html_report_path, artifact), FormatHtmlReport(artifact.report)));
     }
     return absl::OkStatus();
   }
 
   // Of a chip that Joinery knows. The artifact is right without it.
-  void EstimateCost() {
-    const absl::StatusOr<v1::TargetDescription> target = FindTarget(configuration().target().hardware());
+  void EstimateCost(const Graph& graph, v1::Manifest& manifest) {
+    const v1::Target& built_for = manifest.configuration().target();
+    const absl::StatusOr<v1::TargetDescription> target = FindTarget(built_for.hardware());
     if (!target.ok() || target->cpu_only()) return;
-    const absl::StatusOr<v1::NpuMode> mode = FindMode(*target, configuration().target().virtual_npu());
+    const absl::StatusOr<v1::NpuMode> mode = FindMode(*target, built_for.virtual_npu());
     if (!mode.ok()) return;
-    const absl::StatusOr<v1::Cost> cost = EstimateJointModel(graph_->model(), *target, *mode);
+    const absl::StatusOr<v1::Cost> cost = EstimateJointModel(graph.model(), *target, *mode);
     if (!cost.ok()) return progress_.Warn(absl::StrCat("no estimate of time and memory: ", cost.status().message()));
-    *manifest().mutable_cost() = *cost;
+    *manifest.mutable_cost() = *cost;
   }
 
-  // 8-bit nodes run on the NPU, the others on the CPU; without a chip all do on the CPU.
-  void AssignParts() {
-    std::unordered_set<const onnx::NodeProto*> on_npu;
-    if (configuration().target().hardware() != "ONNX_RUNTIME") {
-      on_npu.insert(quantizer_->plan().quantized_nodes.begin(), quantizer_->plan().quantized_nodes.end());
+  static absl::Status DescribeNetworkParts(const NetworkPartition& partition, Graph& graph, v1::Manifest& manifest) {
+    if (partition.parts.empty()) {
+      for (onnx::NodeProto* node : graph.nodes()) SetPart(node, kOnlyPart);
+      v1::Part* part = manifest.add_parts();
+      part->set_name(kOnlyPart);
+      part->set_nodes(graph.proto().node_size());
+      return absl::OkStatus();
     }
-    std::map<std::string, int> nodes_of_part;
-    for (onnx::NodeProto* node : graph_->nodes()) {
-      const bool converts = node->op_type() == "QuantizeLinear" || node->op_type() == "DequantizeLinear";
-      const std::string part = on_npu.contains(node) || (converts && !on_npu.empty()) ? "npu:0" : "cpu:0";
-      ++nodes_of_part[part];
-      onnx::StringStringEntryProto* entry = node->add_metadata_props();
-      entry->set_key("joinery.part");
-      entry->set_value(part);
+    ASSIGN_OR_RETURN(const std::vector<v1::Part> parts, DescribeParts(graph.model()));
+    for (const v1::Part& part : parts) {
+      v1::Part* added = manifest.add_parts();
+      *added = part;
+      const auto estimated = std::find_if(partition.parts.begin(), partition.parts.end(),
+                                          [&](const NetworkPart& known) { return known.name == part.name(); });
+      if (estimated != partition.parts.end()) added->set_estimated_seconds(estimated->seconds);
     }
-    for (const auto& [name, nodes] : nodes_of_part) {
-      v1::Part* part = manifest().add_parts();
-      part->set_name(name);
-      part->set_nodes(nodes);
-    }
+    return absl::OkStatus();
   }
 
-  void DescribeTensors() {
-    for (const onnx::ValueInfoProto* input : graph_->Inputs()) {
-      v1::TensorInfo* info = manifest().add_inputs();
+  static void DescribeTensors(const Graph& graph, v1::Manifest& manifest) {
+    for (const onnx::ValueInfoProto* input : graph.Inputs()) {
+      v1::TensorInfo* info = manifest.add_inputs();
       *info = DescribeTensor(*input);
-      for (const v1::InputConfiguration& configured : configuration().inputs()) {
+      for (const v1::InputConfiguration& configured : manifest.configuration().inputs()) {
         if (configured.name() != input->name()) continue;
         info->set_layout(v1::Layout_Name(configured.layout()).substr(sizeof("LAYOUT_") - 1));
         if (configured.color_space() > v1::COLOR_SPACE_NONE) {
@@ -330,8 +430,8 @@ class Builder {
         }
       }
     }
-    for (const onnx::ValueInfoProto& output : graph_->proto().output()) {
-      v1::TensorInfo* info = manifest().add_outputs();
+    for (const onnx::ValueInfoProto& output : graph.proto().output()) {
+      v1::TensorInfo* info = manifest.add_outputs();
       *info = DescribeTensor(output);
       info->set_layout("NATIVE");
     }
@@ -341,6 +441,7 @@ class Builder {
   v1::Manifest& manifest() { return *report_.mutable_manifest(); }
 
   const BuildArguments& arguments_;
+  // Until there are artifacts, each of which goes on from it.
   v1::Report report_;
   BuildProgress progress_;
   // As it was given; until the simplified one was compared with it.
@@ -351,13 +452,27 @@ class Builder {
   std::vector<const onnx::NodeProto*> preprocessing_;
   std::unique_ptr<DataSet> data_set_;
   std::unique_ptr<FeedSource> source_;
-  std::unique_ptr<NetworkQuantizer> quantizer_;
+  std::vector<std::unique_ptr<Artifact>> artifacts_;
 };
 
 }  // namespace
 
-absl::StatusOr<v1::Report> Build(const BuildArguments& arguments, BuildListener& listener) {
+std::string PathForTarget(const std::string& path, const v1::Target& target) {
+  const size_t slash = path.rfind('/');
+  const size_t dot = path.rfind('.');
+  const bool has_ending = dot != std::string::npos && dot != 0 && (slash == std::string::npos || dot > slash + 1);
+  const std::string stem = has_ending ? path.substr(0, dot) : path;
+  const std::string mode = target.virtual_npu().empty() ? "" : absl::StrCat(".", target.virtual_npu());
+  return absl::StrCat(stem, ".", target.hardware(), mode, has_ending ? path.substr(dot) : "");
+}
+
+absl::StatusOr<std::vector<v1::Report>> BuildForTargets(const BuildArguments& arguments, BuildListener& listener) {
   return Builder(arguments, listener).Build();
+}
+
+absl::StatusOr<v1::Report> Build(const BuildArguments& arguments, BuildListener& listener) {
+  ASSIGN_OR_RETURN(std::vector<v1::Report> reports, BuildForTargets(arguments, listener));
+  return std::move(reports.front());
 }
 
 }  // namespace joinery::compiler

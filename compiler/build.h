@@ -25,6 +25,9 @@ struct BuildArguments {
   // Where the complete configuration that was used goes. Not written if empty.
   std::string output_configuration_path;
   Configuration configuration;
+  // Chips, with the mode of their NPU, to build for in place of the configuration's. Of several each has its own
+  // artifact and reports, called as PathForTarget says; the calibration set is run through the network once for all.
+  std::vector<v1::Target> targets;
   // Shapes for inputs that have dynamic ones: "NAME:1x3x224x224", or "1x3x224x224" for the only input.
   std::vector<std::string> input_shapes;
   int threads = 1;
@@ -43,7 +46,16 @@ class BuildListener {
   virtual void OnLog(v1::LogLevel level, absl::string_view text) = 0;
 };
 
-// Builds, and writes the files that `arguments` names; none of them unless all went well.
+// The path of what is made for one of several targets: "m.AX630C.NPU1.joint" for "m.joint".
+std::string PathForTarget(const std::string& path, const v1::Target& target);
+
+// Builds for every target, and writes the files that `arguments` names; none of them unless all went well. One report
+// for each target. Targets whose parts are the same share all work; others share calibration and are quantized each for
+// itself. An artifact is the same, to the byte, as if it had been built alone.
+// Errors: as Build.
+absl::StatusOr<std::vector<v1::Report>> BuildForTargets(const BuildArguments& arguments, BuildListener& listener);
+
+// The same for one target. Builds, and writes the files that `arguments` names; none of them unless all went well.
 // Errors carry a joinery.v1.Failure (see failure.h): a reason, and the node, file or line at fault.
 absl::StatusOr<v1::Report> Build(const BuildArguments& arguments, BuildListener& listener);
 

@@ -18,9 +18,13 @@ namespace joinery::compiler {
 class BuildProgress {
  public:
   // Both must outlive it.
-  BuildProgress(BuildListener& listener, v1::Report& report, int num_stages) : listener_(listener), report_(report) {
+  BuildProgress(BuildListener& listener, v1::Report& report, int num_stages) : listener_(listener), report_(&report) {
     progress_.set_stage_count(num_stages);
   }
+
+  // Notes what comes from now on in another report, which must outlive it.
+  void WriteTo(v1::Report& report) { report_ = &report; }
+  void AddStages(int count) { progress_.set_stage_count(progress_.stage_count() + count); }
 
   // Runs a stage and notes how long it took.
   template <typename Function>
@@ -30,7 +34,7 @@ class BuildProgress {
     ReportFraction(0);
     const auto begin = std::chrono::steady_clock::now();
     RETURN_IF_ERROR(run());
-    v1::StageTime* time = report_.add_stages();
+    v1::StageTime* time = report_->add_stages();
     time->set_stage(name);
     time->set_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     ReportFraction(1);
@@ -48,7 +52,7 @@ class BuildProgress {
 
   // Also kept in the report.
   void Warn(const std::string& text) {
-    report_.add_warnings(text);
+    report_->add_warnings(text);
     listener_.OnLog(v1::LOG_LEVEL_WARNING, text);
   }
 
@@ -57,7 +61,7 @@ class BuildProgress {
 
  private:
   BuildListener& listener_;
-  v1::Report& report_;
+  v1::Report* report_;
   v1::Progress progress_;
 };
 

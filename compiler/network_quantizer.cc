@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -59,7 +60,7 @@ LoadSampleFunction LoadSpread(const FeedSource& source, size_t count) {
   return [&source, count](size_t sample) { return source.Load(sample * source.size() / count); };
 }
 
-ObserveOptions NetworkQuantizer::ObserveWithProgress(double steps) {
+ObserveOptions NetworkQuantizer::ObserveWithProgress(double steps) const {
   ObserveOptions options;
   options.threads = arguments_.threads;
   options.device = arguments_.device;
@@ -70,11 +71,15 @@ ObserveOptions NetworkQuantizer::ObserveWithProgress(double steps) {
   return options;
 }
 
-absl::Status NetworkQuantizer::Calibrate() {
+absl::Status NetworkQuantizer::Plan() {
   std::vector<std::string> notes;
   absl::StatusOr<BitsOfNode> bits_of = ResolveLayerFormats(configuration().quantization(), *graph_, notes);
   if (!bits_of.ok()) return WithReason(bits_of.status(), v1::FAILURE_REASON_INVALID_CONFIG);
-  plan_ = PlanQuantization(*graph_, preprocessing_, *bits_of);
+  absl::StatusOr<NetworkPartition> partition = partitioner_.Divide(*graph_, preprocessing_, *bits_of);
+  if (!partition.ok()) return WithReason(partition.status(), v1::FAILURE_REASON_INVALID_CONFIG);
+  partition_ = *std::move(partition);
+  LabelParts(partition_, *graph_);
+  plan_ = PlanQuantization(*graph_, preprocessing_, *bits_of, partition_.on_cpu);
   FitPlan(imported_, *graph_, plan_, notes);
   for (const std::string& note : notes) progress_.Warn(note);
   ASSIGN_OR_RETURN(layers_.weights, LoadLinearWeights(*graph_, plan_));
@@ -82,22 +87,62 @@ absl::Status NetworkQuantizer::Calibrate() {
   if (configuration().quantization().cross_layer_equalization() && imported_.empty()) {
     classes_ = FindChannelClasses(*graph_, plan_, layers_.weights);
   }
-  std::vector<ObservedTensor> tensors = TensorsToObserve(*graph_, plan_, classes_, MaySearch());
-  const v1::Quantization& asked = configuration().quantization();
-  if (asked.smooth_quant_strength() > 0 && imported_.empty()) {
+  observed_ = TensorsToObserve(*graph_, plan_, classes_, MaySearch());
+  if (configuration().quantization().smooth_quant_strength() > 0 && imported_.empty()) {
     normalized_ = FindNormalizedTensors(*graph_, plan_, layers_.weights);
-    ObserveByChannel(*graph_, normalized_, tensors);
+    ObserveByChannel(*graph_, normalized_, observed_);
   }
+  return absl::OkStatus();
+}
+
+absl::Status NetworkQuantizer::Calibrate(absl::Span<NetworkQuantizer* const> networks) {
+  std::vector<ObservedTensor> tensors;
+  std::unordered_map<std::string, int> axis_of;
+  std::vector<NetworkQuantizer*> others;
+  for (NetworkQuantizer* network : networks) {
+    const bool fits =
+        std::all_of(network->observed_.begin(), network->observed_.end(), [&](const ObservedTensor& tensor) {
+          const auto known = axis_of.find(tensor.name);
+          return known == axis_of.end() || known->second == tensor.channel_axis;
+        });
+    if (!fits) {
+      others.push_back(network);
+      continue;
+    }
+    for (const ObservedTensor& tensor : network->observed_) {
+      if (axis_of.emplace(tensor.name, tensor.channel_axis).second) tensors.push_back(tensor);
+    }
+  }
+  StatisticsOfTensors all;
+  RETURN_IF_ERROR(networks.front()->Observe(tensors, all));
+  for (NetworkQuantizer* network : networks) {
+    if (std::find(others.begin(), others.end(), network) != others.end()) {
+      RETURN_IF_ERROR(network->Observe(network->observed_, network->statistics_));
+    } else if (networks.size() == 1) {
+      network->statistics_ = std::move(all);
+    } else {
+      // Not those of others: more is known of a tensor then than the plan counts on.
+      for (const ObservedTensor& tensor : network->observed_) {
+        network->statistics_.emplace(tensor.name, all.at(tensor.name));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NetworkQuantizer::Observe(const std::vector<ObservedTensor>& tensors,
+                                       StatisticsOfTensors& statistics) const {
+  const v1::Quantization& asked = configuration().quantization();
   const size_t samples = AtMost(source_, asked.observed_samples());
   ObserveOptions options = ObserveWithProgress(static_cast<double>(samples));
   if (asked.preset() == v1::PRESET_FAST) options.counted_samples = kCountedSamplesOfFast;
-  ASSIGN_OR_RETURN(std::vector<TensorStatistics> statistics,
-                   Observe(graph_->model(), tensors, samples, LoadSpread(source_, samples), options));
+  ASSIGN_OR_RETURN(std::vector<TensorStatistics> observed,
+                   compiler::Observe(graph_->model(), tensors, samples, LoadSpread(source_, samples), options));
   progress_.Info(absl::StrFormat("%d of %d samples observed in %d tensors", samples, source_.size(), tensors.size()));
   for (const std::string& note : source_.Notes()) progress_.Info(note);
   for (size_t i = 0; i < tensors.size(); ++i) {
-    RETURN_IF_ERROR(CheckFinite(tensors[i].name, statistics[i]));
-    statistics_.emplace(tensors[i].name, std::move(statistics[i]));
+    RETURN_IF_ERROR(CheckFinite(tensors[i].name, observed[i]));
+    statistics.emplace(tensors[i].name, std::move(observed[i]));
   }
   return absl::OkStatus();
 }
@@ -139,7 +184,8 @@ absl::Status NetworkQuantizer::Quantize() {
   NoteFloatNodes();
   NoteRanges(quantization);
   RETURN_IF_ERROR(ApplyQuantization(*graph_, plan_, quantization));
-  return RemoveIdentityPreprocessing(*graph_).status();
+  RETURN_IF_ERROR(RemoveIdentityPreprocessing(*graph_).status());
+  return LabelConversions(partition_, *graph_);
 }
 
 absl::Status NetworkQuantizer::StartGains() {
@@ -197,7 +243,7 @@ void NetworkQuantizer::KeepScales(const Quantization& quantization, Quantizable&
 Quantizable NetworkQuantizer::Describe(const onnx::ModelProto& model, const ChannelFactors& factors,
                                        std::vector<LinearQuantization> linear,
                                        const v1::BuildConfiguration& configuration) const {
-  Quantizable network{model, {}, statistics_, factors, {}, configuration};
+  Quantizable network{model, {}, statistics_, factors, {}, configuration, {}, partition_.on_cpu};
   for (const onnx::NodeProto* node : preprocessing_) network.left_out.push_back(node->output(0));
   for (size_t i = 0; i < plan_.linear_nodes.size(); ++i) {
     network.linear.emplace(plan_.linear_nodes[i].node->output(0), std::move(linear[i]));
@@ -279,7 +325,9 @@ absl::Status NetworkQuantizer::QuantizeMixed(Quantization base) {
     const double cosine = asked.float_fallback_cosine() + margin * (1 - asked.float_fallback_cosine());
     RETURN_IF_ERROR(SearchFormats(network, {cosine, 0, v1::LAYER_BITS_FLOAT}, chosen));
   }
+  if (!chosen.empty()) RETURN_IF_ERROR(DivideAgain(chosen, network));
   ASSIGN_OR_RETURN(Quantized quantized, QuantizeAs(network, chosen));
+  RETURN_IF_ERROR(LabelConversions(partition_, *quantized.graph));
   graph_ = std::move(quantized.graph);
   plan_ = std::move(quantized.plan);
   for (v1::FloatNode& node : plan_.float_nodes) {
@@ -287,6 +335,21 @@ absl::Status NetworkQuantizer::QuantizeMixed(Quantization base) {
   }
   NoteFloatNodes();
   NoteRanges(quantized.quantization);
+  return absl::OkStatus();
+}
+
+absl::Status NetworkQuantizer::DivideAgain(const ChosenBits& chosen, Quantizable& network) {
+  if (!partitioner_.has_npu()) return absl::OkStatus();
+  Graph graph(rewritten_model_);
+  std::vector<const onnx::NodeProto*> left_out;
+  left_out.reserve(network.left_out.size());
+  for (const std::string& tensor : network.left_out) left_out.push_back(graph.Producer(tensor));
+  std::vector<std::string> notes;
+  ASSIGN_OR_RETURN(const BitsOfNode bits_of, ResolveWithChosen(configuration().quantization(), chosen, graph, notes));
+  ASSIGN_OR_RETURN(partition_, partitioner_.Divide(graph, left_out, bits_of));
+  LabelParts(partition_, graph);
+  rewritten_model_ = std::move(graph).TakeModel();
+  network.on_cpu = partition_.on_cpu;
   return absl::OkStatus();
 }
 

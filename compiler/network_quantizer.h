@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "compiler/algorithm_gains.h"
 #include "compiler/build.h"
 #include "compiler/build_progress.h"
@@ -14,6 +15,7 @@
 #include "compiler/calibration/observe.h"
 #include "compiler/frontend/import_quantization.h"
 #include "compiler/ir/graph.h"
+#include "compiler/network_partition.h"
 #include "compiler/precision_search.h"
 #include "compiler/quantization/channel_class.h"
 #include "compiler/quantization/equalize.h"
@@ -37,28 +39,40 @@ class NetworkQuantizer {
  public:
   // All must outlive it.
   //
+  //   partitioner    says what the NPU runs; the rest stays float
   //   graph          the simplified network with the deployed inputs; Quantize puts the artifact's in its place
   //   preprocessing  nodes of it that are not part of the network
   //   imported       what the model brought along of scales and quantized weights; usually nothing
   //   report         has the configuration; float nodes and ranges are noted there
   NetworkQuantizer(const BuildArguments& arguments, const FeedSource& source, const ImportedQuantization& imported,
-                   const std::vector<const onnx::NodeProto*>& preprocessing, BuildProgress& progress,
-                   v1::Report& report, std::unique_ptr<Graph>& graph)
+                   const std::vector<const onnx::NodeProto*>& preprocessing, const NetworkPartitioner& partitioner,
+                   BuildProgress& progress, v1::Report& report, std::unique_ptr<Graph>& graph)
       : arguments_(arguments),
         source_(source),
         imported_(imported),
         preprocessing_(preprocessing),
+        partitioner_(partitioner),
         progress_(progress),
         report_(report),
         graph_(graph) {}
 
-  // Plans what becomes 8-bit and observes what it needs to know. Once, first.
-  absl::Status Calibrate();
+  // Decides what runs where and what becomes 8-bit. Once, first.
+  absl::Status Plan();
+  // Observes what the networks, which differ in their plans only, need to know: in one pass, if no two ask for the same
+  // tensor in different ways. Once, after Plan.
+  static absl::Status Calibrate(absl::Span<NetworkQuantizer* const> networks);
   // Once, after Calibrate.
   absl::Status Quantize();
 
+  // Whether `other`, after Plan, will be quantized in the same way. A search for formats may divide networks anew.
+  bool IsLike(const NetworkQuantizer& other) const {
+    return !MaySearch() && !other.MaySearch() && partition_.IsLike(other.partition_);
+  }
+
   // Of the graph after Quantize.
   const QuantizationPlan& plan() const { return plan_; }
+  // Which nodes run where. Nodes of the graph say so themselves, if there are parts.
+  const NetworkPartition& partition() const { return partition_; }
   // The network before quantization.
   const onnx::ModelProto& float_model() const { return float_model_; }
   // The same with rewritten weights: its tensors are those of the artifact but for rounding.
@@ -73,8 +87,9 @@ class NetworkQuantizer {
  private:
   const v1::BuildConfiguration& configuration() const { return report_.manifest().configuration(); }
 
+  absl::Status Observe(const std::vector<ObservedTensor>& tensors, StatisticsOfTensors& statistics) const;
   // Reports how much of `steps` is done.
-  ObserveOptions ObserveWithProgress(double steps);
+  ObserveOptions ObserveWithProgress(double steps) const;
 
   // What the algorithms gain takes several runs of the network to tell, for those who have the time.
   absl::Status StartGains();
@@ -96,6 +111,8 @@ class NetworkQuantizer {
   absl::Status QuantizeMixed(Quantization base);
   // Adds to `chosen` what reaches the goal.
   absl::Status SearchFormats(const Quantizable& network, const PrecisionGoal& goal, ChosenBits& chosen);
+  // Divides the network anew, with what was chosen to be float on the CPU where the NPU has only 8 bits.
+  absl::Status DivideAgain(const ChosenBits& chosen, Quantizable& network);
   bool IsChosen(const ChosenBits& chosen, const v1::FloatNode& node) const;
   absl::Status RoundByOutput(Quantization& quantization);
   void NoteFloatNodes();
@@ -106,6 +123,7 @@ class NetworkQuantizer {
   const FeedSource& source_;
   const ImportedQuantization& imported_;
   const std::vector<const onnx::NodeProto*>& preprocessing_;
+  const NetworkPartitioner& partitioner_;
   BuildProgress& progress_;
   v1::Report& report_;
   std::unique_ptr<Graph>& graph_;
@@ -114,6 +132,8 @@ class NetworkQuantizer {
   std::optional<AlgorithmGains> gains_;
   std::vector<v1::TradeOffPoint> trade_off_;
   QuantizationPlan plan_;
+  NetworkPartition partition_;
+  std::vector<ObservedTensor> observed_;
   std::vector<ChannelClass> classes_;
   std::vector<NormalizedTensor> normalized_;
   StatisticsOfTensors statistics_;

@@ -190,6 +190,17 @@ class Search {
 
 }  // namespace
 
+absl::StatusOr<BitsOfNode> ResolveWithChosen(const v1::Quantization& quantization, const ChosenBits& chosen,
+                                             Graph& graph, std::vector<std::string>& notes) {
+  ASSIGN_OR_RETURN(BitsOfNode configured, ResolveLayerFormats(quantization, graph, notes));
+  return [&chosen, configured = std::move(configured)](const onnx::NodeProto& node) {
+    for (const std::string& output : node.output()) {
+      if (const auto found = chosen.find(output); found != chosen.end()) return found->second;
+    }
+    return configured == nullptr ? v1::LAYER_BITS_UNSPECIFIED : configured(node);
+  };
+}
+
 absl::StatusOr<Quantized> QuantizeAs(const Quantizable& network, const ChosenBits& chosen) {
   Quantized result{std::make_unique<Graph>(network.model), {}, {}};
   Graph& graph = *result.graph;
@@ -197,14 +208,9 @@ absl::StatusOr<Quantized> QuantizeAs(const Quantizable& network, const ChosenBit
   left_out.reserve(network.left_out.size());
   for (const std::string& tensor : network.left_out) left_out.push_back(graph.Producer(tensor));
   std::vector<std::string> notes;
-  ASSIGN_OR_RETURN(const BitsOfNode configured,
-                   ResolveLayerFormats(network.configuration.quantization(), graph, notes));
-  result.plan = PlanQuantization(graph, left_out, [&](const onnx::NodeProto& node) {
-    for (const std::string& output : node.output()) {
-      if (const auto found = chosen.find(output); found != chosen.end()) return found->second;
-    }
-    return configured == nullptr ? v1::LAYER_BITS_UNSPECIFIED : configured(node);
-  });
+  ASSIGN_OR_RETURN(const BitsOfNode bits_of,
+                   ResolveWithChosen(network.configuration.quantization(), chosen, graph, notes));
+  result.plan = PlanQuantization(graph, left_out, bits_of, network.on_cpu);
   ASSIGN_OR_RETURN(
       result.quantization.activations,
       ChooseParameters(graph, result.plan, network.statistics, network.factors, network.configuration.calibration()));

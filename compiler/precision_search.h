@@ -34,10 +34,16 @@ struct Quantizable {
   const v1::BuildConfiguration& configuration;
   // Of 8-bit groups, by their first tensor, what is not chosen by range: scales that were refined.
   std::unordered_map<std::string, QuantizationParameters> refined = {};
+  CpuNodes on_cpu = {};
 };
 
 // Formats that differ from the configuration's, by a tensor that the node makes.
 using ChosenBits = std::map<std::string, v1::LayerBits>;
+
+// The format of each node of the graph: what was chosen for it, else what is configured. `graph` and `chosen` must
+// outlive the result. Errors: those of ResolveLayerFormats.
+absl::StatusOr<BitsOfNode> ResolveWithChosen(const v1::Quantization& quantization, const ChosenBits& chosen,
+                                             Graph& graph, std::vector<std::string>& notes);
 
 struct Quantized {
   // With QuantizeLinear and DequantizeLinear.

@@ -30,6 +30,10 @@ void AddQuantizationOptions(CLI::App& command, compiler::QuantizationOverrides& 
                   "Format of the layers whose whole name matches, such as 'Conv_.*=16'; may be repeated")
       ->type_name("PATTERN=8|16|float")
       ->allow_extra_args(false);
+  command.add_option("--cut", overrides.cut_tensors, "Tensor at which the NPU hands over to the CPU; may be repeated")
+      ->type_name("TENSOR")
+      ->expected(1)
+      ->allow_extra_args(false);
 }
 
 void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {

@@ -4,11 +4,14 @@
 #include <iostream>
 #include <memory>
 #include <new>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "compiler/build.h"
 #include "compiler/commands/build_configuration.h"
@@ -17,6 +20,7 @@
 #include "compiler/commands/device_option.h"
 #include "compiler/commands/exit_code.h"
 #include "compiler/failure.h"
+#include "compiler/target/target.h"
 
 namespace joinery::compiler {
 namespace {
@@ -25,6 +29,7 @@ struct BuildOptions {
   gpu::DeviceChoice device;
   BuildArguments arguments;
   ConfigurationOptions configuration;
+  std::vector<std::string> targets;
   int events_fd = -1;
 };
 
@@ -38,6 +43,15 @@ void PrintReport(const v1::Report& report, const std::string& output_path) {
                                  output.name(), 100 * output.relative_error(), output.cosine_mean(),
                                  output.cosine_min(), output.sqnr_db());
   }
+  for (const v1::Part& part : report.manifest().parts()) {
+    if (part.device().empty()) continue;
+    const auto names = [](const auto& tensors) {
+      return absl::StrJoin(tensors, ", ",
+                           [](std::string* out, const v1::TensorInfo& tensor) { out->append(tensor.name()); });
+    };
+    std::cout << absl::StrFormat("Part %s: %d nodes, %s to %s\n", part.name(), part.nodes(), names(part.inputs()),
+                                 names(part.outputs()));
+  }
   double seconds = 0;
   for (const v1::StageTime& stage : report.stages()) seconds += stage.seconds();
   std::cout << absl::StrFormat("Took %.2f s and %s of memory\n", seconds, Megabytes(report.peak_memory_bytes()));
@@ -45,21 +59,47 @@ void PrintReport(const v1::Report& report, const std::string& output_path) {
                                Megabytes(report.artifact_bytes()), Megabytes(report.model_bytes()));
 }
 
-absl::StatusOr<v1::Report> RunBuild(BuildOptions& options, BuildListener& listener) {
+// "AX630C:NPU1", or "AX630C" for the chip's first mode.
+absl::StatusOr<v1::Target> ParseTargetOption(const std::string& text) {
+  const std::vector<std::string> words = absl::StrSplit(text, absl::MaxSplits(':', 1));
+  absl::StatusOr<v1::TargetDescription> description = FindTarget(words[0]);
+  if (!description.ok()) return base::Annotate(description.status(), "--target");
+  const absl::StatusOr<v1::NpuMode> mode = FindMode(*description, words.size() > 1 ? words[1] : "");
+  if (!mode.ok()) return base::Annotate(mode.status(), "--target");
+  v1::Target target;
+  target.set_hardware(description->cpu_only() ? "ONNX_RUNTIME" : description->name());
+  target.set_virtual_npu(description->cpu_only() ? "AUTO" : mode->name());
+  return target;
+}
+
+absl::Status ParseTargets(BuildOptions& options) {
+  std::set<std::string> seen;
+  for (const std::string& text : options.targets) {
+    ASSIGN_OR_RETURN(v1::Target target, ParseTargetOption(text));
+    if (!seen.insert(PathForTarget("", target)).second) {
+      return absl::InvalidArgumentError(absl::StrCat("--target: ", text, " is named twice"));
+    }
+    options.arguments.targets.push_back(std::move(target));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::Report>> RunBuild(BuildOptions& options, BuildListener& listener) {
+  RETURN_IF_ERROR(WithReason(ParseTargets(options), v1::FAILURE_REASON_INVALID_CONFIG));
   RETURN_IF_ERROR(WithReason(ReadConfiguration(options.configuration, options.arguments),
                              v1::FAILURE_REASON_INVALID_CONFIG, options.configuration.path));
   // Memory is limited where joineryc is a worker's child; then it ends like this.
   try {
-    absl::StatusOr<v1::Report> report;
+    absl::StatusOr<std::vector<v1::Report>> reports;
     RETURN_IF_ERROR(RunOnChosenDevice(
         options.device,
         [&](Device* device) {
           options.arguments.device = device;
-          report = Build(options.arguments, listener);
-          return report.status();
+          reports = BuildForTargets(options.arguments, listener);
+          return reports.status();
         },
         [&](absl::string_view warning) { listener.OnLog(v1::LOG_LEVEL_WARNING, warning); }));
-    return report;
+    return reports;
   } catch (const std::bad_alloc&) {
     return WithReason(absl::ResourceExhaustedError("memory ran out: give the job more, or the model a smaller input"),
                       v1::FAILURE_REASON_OUT_OF_MEMORY);
@@ -69,15 +109,20 @@ absl::StatusOr<v1::Report> RunBuild(BuildOptions& options, BuildListener& listen
 int BuildAndReport(BuildOptions& options) {
   if (options.events_fd >= 0) {
     EventWriter events(options.events_fd);
-    const absl::StatusOr<v1::Report> report = RunBuild(options, events);
-    if (report.ok()) return kExitSuccess;
-    events.OnFailure(ToFailure(report.status()));
-    return ExitCodeFor(report.status());
+    const absl::StatusOr<std::vector<v1::Report>> reports = RunBuild(options, events);
+    if (reports.ok()) return kExitSuccess;
+    events.OnFailure(ToFailure(reports.status()));
+    return ExitCodeFor(reports.status());
   }
   ConsoleListener console(isatty(STDERR_FILENO) != 0);
-  const absl::StatusOr<v1::Report> report = RunBuild(options, console);
-  if (!report.ok()) return ReportError(report.status());
-  PrintReport(*report, options.arguments.output_path);
+  const absl::StatusOr<std::vector<v1::Report>> reports = RunBuild(options, console);
+  if (!reports.ok()) return ReportError(reports.status());
+  for (const v1::Report& report : *reports) {
+    const v1::Target& target = report.manifest().configuration().target();
+    const std::string& path = options.arguments.output_path;
+    if (reports->size() > 1) std::cout << "Target " << target.hardware() << ", NPU " << target.virtual_npu() << ":\n";
+    PrintReport(report, reports->size() > 1 ? PathForTarget(path, target) : path);
+  }
   return kExitSuccess;
 }
 
@@ -109,6 +154,11 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
   AddDeviceOption(*command, options->device);
+  command
+      ->add_option(
+          "--target", options->targets,
+          "CHIP or CHIP:MODE to build for, as AX630C:NPU1; repeatable: one calibration, M.CHIP.MODE.joint each")
+      ->allow_extra_args(false);
   command->add_option("--events-fd", options->events_fd, "Write events as JSON lines to this descriptor");
   AddConfigurationOptions(*command, options->configuration);
   command->footer(
@@ -118,6 +168,7 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
       "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --preset accurate\n"
       "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --target-cosine 0.998\n"
       "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --device cuda:0\n"
+      "  joineryc build --input m.onnx --config c.prototxt --output m.joint --target AX630C:NPU1 --target AX650N\n"
       "  joineryc build --input m.onnx --config c.prototxt --output m.joint \\\n"
       "      --layer-bits 'Conv_(0|12)=16' --layer-bits 'Softmax_.*=float'");
   command->callback([options, &exit_code] { exit_code = BuildAndReport(*options); });

@@ -44,6 +44,11 @@ void AddQuantizationOptions(CLI::App& command, QuantizationOverrides& overrides)
       .add_option("--layer-bits", overrides.layer_bits,
                   "Format of the layers whose whole name matches: PATTERN=8, PATTERN=16, PATTERN=float; repeatable")
       ->group(group);
+  command
+      .add_option("--cut", overrides.cut_tensors,
+                  "Tensor at which the NPU hands over to the CPU; repeatable; default: where it costs the least")
+      ->group(group)
+      ->allow_extra_args(false);
 }
 
 void AddPulsarOptions(CLI::App& command, ConfigurationOptions& options) {

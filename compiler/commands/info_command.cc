@@ -55,12 +55,24 @@ void PrintTensors(const v1::Manifest& manifest) {
   for (const v1::TensorInfo& output : manifest.outputs()) print(output, "OUT");
 }
 
+// "a [1, 3], b [1, 2]".
+std::string TensorList(const google::protobuf::RepeatedPtrField<v1::TensorInfo>& tensors) {
+  return absl::StrJoin(tensors, ", ", [](std::string* out, const v1::TensorInfo& tensor) {
+    absl::StrAppend(out, tensor.name(), " [", absl::StrJoin(tensor.shape(), ", "), "]");
+  });
+}
+
 void PrintManifest(const v1::Manifest& manifest) {
   const v1::Target& target = manifest.configuration().target();
   std::cout << "Target: " << target.hardware() << "\nVirtual NPU: " << target.virtual_npu() << "\n";
   std::cout << "Parts: " << absl::StrJoin(manifest.parts(), ", ", [](std::string* out, const v1::Part& part) {
     absl::StrAppend(out, part.name(), " (", part.nodes(), " nodes)");
   }) << "\n";
+  for (const v1::Part& part : manifest.parts()) {
+    if (part.device().empty()) continue;
+    std::cout << absl::StrFormat("Part %s: %s to %s, about %.3f ms\n", part.name(), TensorList(part.inputs()),
+                                 TensorList(part.outputs()), 1e3 * part.estimated_seconds());
+  }
   std::cout << "Toolchain Version: " << manifest.tool_version() << "\nFormat Version: " << manifest.format_version()
             << "\nFloat model: sha256 " << manifest.model_digest()
             << "\nCalibration set: " << manifest.calibration_set().samples() << " samples, sha256 "

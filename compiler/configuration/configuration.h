@@ -56,6 +56,8 @@ struct QuantizationOverrides {
   std::optional<double> target_sqnr_db;
   // --layer-bits: "PATTERN=8", "PATTERN=16", "PATTERN=float".
   std::vector<std::string> layer_bits;
+  // --cut: names of tensors. Take the place of the file's.
+  std::vector<std::string> cut_tensors = {};
 };
 
 // Writes `overrides` into the configuration's joinery_conf: the command line beats the file. After an error

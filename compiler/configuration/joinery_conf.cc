@@ -180,6 +180,7 @@ void WriteJoineryConf(const v1::BuildConfiguration& configuration, JoineryConf& 
   conf.set_range_method(FromRangeMethod(configuration.calibration().range_method()));
   conf.set_percentile(configuration.calibration().percentile());
   conf.set_image_fit(FromImageFit(configuration.calibration().image_fit()));
+  *conf.mutable_cut_tensors() = configuration.target().cut_tensors();
 }
 
 }  // namespace joinery::compiler

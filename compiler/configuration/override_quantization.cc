@@ -106,6 +106,9 @@ absl::Status ApplyTo(const QuantizationOverrides& overrides, JoineryConf& conf) 
   for (const std::string& text : overrides.layer_bits) {
     ASSIGN_OR_RETURN(*conf.add_layer_configs(), LayerBitsOf(text));
   }
+  if (!overrides.cut_tensors.empty()) {
+    conf.mutable_cut_tensors()->Assign(overrides.cut_tensors.begin(), overrides.cut_tensors.end());
+  }
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/digest.h"
 #include "compiler/evaluation/html_plots.h"
 #include "compiler/evaluation/html_text.h"
@@ -248,6 +249,30 @@ std::string TradeOff(const v1::Precision& precision) {
                             {{"Layer", true}, {"Multiplications in 16 bits"}, {"Cosine"}, {"SQNR dB"}}, rows, false));
 }
 
+std::string TensorList(const google::protobuf::RepeatedPtrField<v1::TensorInfo>& tensors) {
+  return absl::StrJoin(tensors, ", ", [](std::string* out, const v1::TensorInfo& tensor) {
+    absl::StrAppend(out, tensor.name(), " (", absl::StrJoin(tensor.shape(), "x"), " ", tensor.element_type(), ")");
+  });
+}
+
+std::string Parts(const v1::Manifest& manifest) {
+  if (manifest.parts().empty() || manifest.parts(0).device().empty()) return "";
+  std::vector<std::vector<Cell>> rows;
+  for (const v1::Part& part : manifest.parts()) {
+    rows.push_back({{part.name(), ""},
+                    {part.device(), ""},
+                    NumberCell(part.nodes()),
+                    {TensorList(part.inputs()), ""},
+                    {TensorList(part.outputs()), ""},
+                    {absl::StrFormat("%.3f ms", 1e3 * part.estimated_seconds()),
+                     absl::StrFormat("%.9g", part.estimated_seconds())}});
+  }
+  return absl::StrCat(
+      Heading("Parts"),
+      Table("What runs where, in this order; times are estimates",
+            {{"Part", true}, {"Device"}, {"Nodes"}, {"Takes", true}, {"Gives", true}, {"Time"}}, rows, false));
+}
+
 std::string FloatNodes(const v1::Manifest& manifest) {
   if (manifest.float_nodes().empty()) return "";
   std::vector<std::vector<Cell>> rows;
@@ -344,8 +369,8 @@ std::string FormatHtmlReport(const v1::Report& report) {
       "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#report\">Skip to the report</a>\n<main id=\"report\">\n"
       "<h1>Precision report</h1>\n",
       Summary(report), Warnings(report), AdviceList(precision), Layers(precision), Gains(precision),
-      TradeOff(precision), FloatNodes(report.manifest()), CostSection(report.manifest()), Stages(report),
-      "</main>\n<script>", kScript, "</script>\n</body>\n</html>\n");
+      TradeOff(precision), Parts(report.manifest()), FloatNodes(report.manifest()), CostSection(report.manifest()),
+      Stages(report), "</main>\n<script>", kScript, "</script>\n</body>\n</html>\n");
 }
 
 }  // namespace joinery::compiler

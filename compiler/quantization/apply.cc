@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,7 @@ class Applier {
       const onnx::TensorProto& weights = *graph_.Initializer(linear.form.weights);
       shapes.emplace_back(weights.dims().begin(), weights.dims().end());
     }
+    const ReadersOfTensor readers_of_constants = FindReaders(plan);
     for (size_t i = 0; i < plan.linear_nodes.size(); ++i) {
       const LinearNode& linear = plan.linear_nodes[i];
       const float input_scale = quantization.activations[static_cast<size_t>(linear.input_group)].scale;
@@ -30,7 +32,8 @@ class Applier {
     }
     for (size_t i = 0; i < plan.groups.size(); ++i) {
       for (const std::string& constant : plan.groups[i].constants) {
-        RETURN_IF_ERROR(QuantizeConstant(constant, quantization.activations[i], plan.groups[i].bits));
+        RETURN_IF_ERROR(
+            QuantizeConstant(constant, readers_of_constants, quantization.activations[i], plan.groups[i].bits));
       }
     }
     QuantizeActivations(plan, quantization.activations);
@@ -80,12 +83,35 @@ class Applier {
     graph_.SetInput(node, index, dequantized);
   }
 
-  absl::Status QuantizeConstant(const std::string& name, const QuantizationParameters& parameters, int bits) {
+  using ReadersOfTensor = std::unordered_map<std::string, std::vector<onnx::NodeProto*>>;
+
+  // Who is to read constants quantized, where nodes on the CPU are not to; else empty.
+  ReadersOfTensor FindReaders(const QuantizationPlan& plan) {
+    ReadersOfTensor readers;
+    if (plan.cpu_nodes.empty()) return readers;
+    for (const ActivationGroup& group : plan.groups) {
+      for (const std::string& constant : group.constants) readers.emplace(constant, QuantizedReaders(plan, constant));
+    }
+    return readers;
+  }
+
+  std::vector<onnx::NodeProto*> QuantizedReaders(const QuantizationPlan& plan, const std::string& tensor) {
+    std::vector<onnx::NodeProto*> readers = graph_.Consumers(tensor);
+    std::erase_if(readers, [&](const onnx::NodeProto* reader) { return plan.cpu_nodes.contains(reader); });
+    return readers;
+  }
+
+  absl::Status QuantizeConstant(const std::string& name, const ReadersOfTensor& readers,
+                                const QuantizationParameters& parameters, int bits) {
     ASSIGN_OR_RETURN(const std::vector<float> values, FloatValues(*graph_.Initializer(name)));
     const std::string quantized = graph_.UniqueTensorName(absl::StrCat(name, "_quantized"));
     const std::string dequantized = graph_.UniqueTensorName(absl::StrCat(name, "_dequantized"));
     graph_.AddInitializer(ToProto(QuantizeTensor(values, *graph_.Shape(name), parameters, bits), quantized));
-    graph_.ReplaceUses(name, dequantized);
+    if (const auto own = readers.find(name); own != readers.end()) {
+      for (onnx::NodeProto* reader : own->second) ReplaceInput(reader, name, dequantized);
+    } else {
+      graph_.ReplaceUses(name, dequantized);
+    }
     AddDequantize(name, quantized, AddParameters(name, parameters, bits), dequantized);
     return absl::OkStatus();
   }
@@ -94,22 +120,29 @@ class Applier {
     struct Activation {
       std::string name;
       size_t group;
+      // Null if it comes as it is: from outside, or from the CPU.
       onnx::NodeProto* producer;
+      // Who reads it quantized of those that read what comes as it is; not known if all do.
+      std::vector<onnx::NodeProto*> readers;
     };
     std::vector<Activation> activations;
     for (size_t i = 0; i < plan.groups.size(); ++i) {
       for (const std::string& tensor : plan.groups[i].tensors) {
-        activations.push_back({tensor, i, graph_.Producer(tensor)});
+        onnx::NodeProto* producer = graph_.Producer(tensor);
+        if (plan.cpu_nodes.contains(producer)) producer = nullptr;
+        Activation& activation = activations.emplace_back(Activation{tensor, i, producer, {}});
+        if (producer == nullptr && !plan.cpu_nodes.empty()) activation.readers = QuantizedReaders(plan, tensor);
       }
     }
-    for (const auto& [name, group, producer] : activations) {
+    for (const auto& [name, group, producer, readers] : activations) {
       const ParameterNames names = AddParameters(name, parameters[group], plan.groups[group].bits);
       const std::string quantized = graph_.UniqueTensorName(absl::StrCat(name, "_quantized"));
       std::string from = name;
       std::string to = name;
       if (producer == nullptr) {
         to = graph_.UniqueTensorName(absl::StrCat(name, "_dequantized"));
-        graph_.ReplaceUses(name, to);
+        if (plan.cpu_nodes.empty()) graph_.ReplaceUses(name, to);
+        for (onnx::NodeProto* reader : readers) ReplaceInput(reader, name, to);
       } else {
         from = graph_.UniqueTensorName(absl::StrCat(name, "_unquantized"));
         for (int i = 0; i < producer->output_size(); ++i) {
@@ -119,6 +152,13 @@ class Applier {
       graph_.AddNode("QuantizeLinear", graph_.UniqueNodeName(absl::StrCat(name, "_QuantizeLinear")),
                      {from, names.scale, names.zero_point}, {quantized});
       AddDequantize(name, quantized, names, to);
+    }
+  }
+
+  // Nodes with nested graphs are not quantized and keep what they read.
+  void ReplaceInput(onnx::NodeProto* node, const std::string& from, const std::string& to) {
+    for (int i = 0; i < node->input_size(); ++i) {
+      if (node->input(i) == from) graph_.SetInput(node, i, to);
     }
   }
 

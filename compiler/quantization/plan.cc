@@ -111,11 +111,13 @@ std::string ControlFlowReason(const onnx::NodeProto& node) {
 
 class Planner {
  public:
-  Planner(Graph& graph, const BitsOfNode& bits_of) : graph_(graph), bits_of_(bits_of) {}
+  Planner(Graph& graph, const BitsOfNode& bits_of, const CpuNodes& on_cpu)
+      : graph_(graph), bits_of_(bits_of), on_cpu_(on_cpu) {}
 
   QuantizationPlan Plan(absl::Span<const onnx::NodeProto* const> left_out) {
     left_out_.insert(left_out.begin(), left_out.end());
     for (onnx::NodeProto* node : graph_.nodes()) {
+      if (IsOnCpu(*node)) plan_.cpu_nodes.insert(node);
       if (!left_out_.contains(node)) Consider(node);
     }
     NumberTensors();
@@ -133,6 +135,7 @@ class Planner {
  private:
   void Consider(onnx::NodeProto* node) {
     if (!TouchesFloat(graph_, *node)) return;
+    if (IsOnCpu(*node)) return KeepFloat(*node, on_cpu_.at(MadeBy(*node)));
     if (HasNestedGraph(*node)) return KeepFloat(*node, ControlFlowReason(*node));
     const v1::LayerBits bits = bits_of_ ? bits_of_(*node) : v1::LAYER_BITS_8;
     if (bits == v1::LAYER_BITS_FLOAT) return KeepFloat(*node, "left float by configuration");
@@ -169,6 +172,8 @@ class Planner {
     candidate_of_.emplace(node, candidates_.size());
     candidates_.push_back(std::move(candidate));
   }
+
+  bool IsOnCpu(const onnx::NodeProto& node) const { return !on_cpu_.empty() && on_cpu_.contains(MadeBy(node)); }
 
   void KeepFloat(const onnx::NodeProto& node, const std::string& reason) {
     float_nodes_.emplace(&node, StaysFloat(node, reason));
@@ -528,6 +533,7 @@ class Planner {
 
   Graph& graph_;
   const BitsOfNode& bits_of_;
+  const CpuNodes& on_cpu_;
   QuantizationPlan plan_;
   std::unordered_set<const onnx::NodeProto*> left_out_;
   std::unordered_map<const onnx::NodeProto*, v1::FloatNode> float_nodes_;
@@ -553,9 +559,15 @@ class Planner {
 
 }  // namespace
 
+std::string MadeBy(const onnx::NodeProto& node) {
+  const auto made = std::find_if(node.output().begin(), node.output().end(),
+                                 [](const std::string& output) { return !output.empty(); });
+  return made == node.output().end() ? "" : *made;
+}
+
 QuantizationPlan PlanQuantization(Graph& graph, absl::Span<const onnx::NodeProto* const> left_out,
-                                  const BitsOfNode& bits_of) {
-  return Planner(graph, bits_of).Plan(left_out);
+                                  const BitsOfNode& bits_of, const CpuNodes& on_cpu) {
+  return Planner(graph, bits_of, on_cpu).Plan(left_out);
 }
 
 }  // namespace joinery::compiler

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -38,7 +40,16 @@ struct QuantizationPlan {
   std::vector<v1::FloatNode> float_nodes;
   // Nodes that compute in 8 bits, or move 8-bit values.
   std::vector<const onnx::NodeProto*> quantized_nodes;
+  // Nodes that run on the CPU. What they make is quantized only for those that are not; for each other, and as outputs
+  // of the graph, it stays as it is.
+  std::unordered_set<const onnx::NodeProto*> cpu_nodes;
 };
+
+// By what the node makes (MadeBy): it runs on the CPU and stays float, and why.
+using CpuNodes = std::unordered_map<std::string, std::string>;
+
+// The first tensor that a node makes, by which it is found again in a copy of the graph; empty if it makes none.
+std::string MadeBy(const onnx::NodeProto& node);
 
 // The number format that is asked for a node; UNSPECIFIED means 8 bits. Not called for nodes that are left out.
 using BitsOfNode = std::function<v1::LayerBits(const onnx::NodeProto&)>;
@@ -50,7 +61,8 @@ using BitsOfNode = std::function<v1::LayerBits(const onnx::NodeProto&)>;
 //
 //   left_out  nodes that are not part of the network, such as the preprocessing
 //   bits_of   empty: 8 bits for all. With 16 bits only activations become wider; weights keep 8.
+//   on_cpu    nodes that no NPU runs
 QuantizationPlan PlanQuantization(Graph& graph, absl::Span<const onnx::NodeProto* const> left_out,
-                                  const BitsOfNode& bits_of = {});
+                                  const BitsOfNode& bits_of = {}, const CpuNodes& on_cpu = {});
 
 }  // namespace joinery::compiler

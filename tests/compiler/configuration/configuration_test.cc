@@ -171,7 +171,8 @@ TEST_P(QuantizationOverridesTest, BeatTheFileInBothDialects) {
                               .calibration_method = "percentile",
                               .target_cosine = 0.998,
                               .target_sqnr_db = 22,
-                              .layer_bits = {"Conv_[0-9]=16", "a=b=float"}},
+                              .layer_bits = {"Conv_[0-9]=16", "a=b=float"},
+                              .cut_tensors = {"459", "460"}},
                              configuration),
               IsOk());
   ASSERT_OK_AND_ASSIGN(const Translation translation, TranslateConfiguration(configuration, {Picture()}));
@@ -186,13 +187,19 @@ TEST_P(QuantizationOverridesTest, BeatTheFileInBothDialects) {
   EXPECT_EQ(quantization.layers(1).bits(), v1::LAYER_BITS_16);
   EXPECT_THAT(quantization.layers(2).node_name_patterns(), ElementsAre("a=b"));
   EXPECT_EQ(quantization.layers(2).bits(), v1::LAYER_BITS_FLOAT);
+  EXPECT_THAT(translation.configuration.target().cut_tensors(), ElementsAre("459", "460"));
+  ASSERT_OK_AND_ASSIGN(const Configuration again,
+                       ParseConfiguration(FormatConfiguration(configuration, translation.configuration), "c"));
+  ASSERT_OK_AND_ASSIGN(const Translation same, TranslateConfiguration(again, {Picture()}));
+  EXPECT_THAT(same.configuration.target().cut_tensors(), ElementsAre("459", "460"));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     , QuantizationOverridesTest,
-    ::testing::Values("joinery_conf { preset: PRESET_FAST target_cosine: 0.9 range_method: RANGE_METHOD_ENTROPY "
-                      "layer_configs { op_types: \"Add\" } }",
-                      R"({"quant": {"calibration_method": "KL", "layer_configs": [{"op_type": "Add"}]},
+    ::testing::Values(
+        "joinery_conf { preset: PRESET_FAST target_cosine: 0.9 cut_tensors: \"1\" range_method: RANGE_METHOD_ENTROPY "
+        "layer_configs { op_types: \"Add\" } }",
+        R"({"quant": {"calibration_method": "KL", "layer_configs": [{"op_type": "Add"}]},
                           "joinery_conf": {"preset": "PRESET_FAST", "target_cosine": 0.9}})"));
 
 // As when the complete configuration of an earlier build is built from again.
