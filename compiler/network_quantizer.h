@@ -15,7 +15,7 @@
 #include "compiler/calibration/observe.h"
 #include "compiler/frontend/import_quantization.h"
 #include "compiler/ir/graph.h"
-#include "compiler/network_partition.h"
+#include "compiler/target/network_partition.h"
 #include "compiler/precision_search.h"
 #include "compiler/quantization/channel_class.h"
 #include "compiler/quantization/equalize.h"

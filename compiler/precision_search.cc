@@ -10,6 +10,8 @@
 #include "compiler/evaluation/compare_models.h"
 #include "compiler/evaluation/layer_analysis.h"
 #include "compiler/execution/executor.h"
+#include "compiler/ir/multiplications.h"
+#include "compiler/ir/tensor.h"
 #include "compiler/quantization/apply.h"
 #include "compiler/quantization/keep_pixels.h"
 #include "compiler/quantization/layer_bits.h"
@@ -21,27 +23,14 @@ namespace {
 // Samples on which each layer is run alone.
 constexpr size_t kRankingSamples = 4;
 
-// Multiplications of a layer, or values of its output where it has no weights.
+// Multiplications of a layer, or values of its output where it has none.
 std::unordered_map<std::string, double> CountOperations(const onnx::ModelProto& model) {
   Graph graph(model);
   std::unordered_map<std::string, double> operations;
   for (const onnx::NodeProto* node : graph.nodes()) {
-    const auto shape = graph.Shape(node->output(0));
-    double count = 1;
-    if (shape.has_value()) {
-      for (const int64_t dimension : *shape) count *= static_cast<double>(dimension);
-    }
-    const onnx::TensorProto* weights = node->input_size() > 1 ? graph.Initializer(node->input(1)) : nullptr;
-    if (weights != nullptr && weights->dims_size() >= 2) {
-      const bool is_conv = node->op_type() == "Conv" || node->op_type() == "ConvTranspose";
-      if (is_conv) {
-        for (int i = 1; i < weights->dims_size(); ++i) count *= static_cast<double>(weights->dims(i));
-      } else if (node->op_type() == "Gemm" || node->op_type() == "MatMul") {
-        const bool is_transposed = IntAttribute(*node, "transB", 0) != 0;
-        count *= static_cast<double>(weights->dims(is_transposed ? 1 : weights->dims_size() - 2));
-      }
-    }
-    for (const std::string& output : node->output()) operations[output] = count;
+    int64_t count = CountMultiplications(graph, *node);
+    if (count == 0) count = NumElements(graph.Shape(node->output(0)).value_or(std::vector<int64_t>()));
+    for (const std::string& output : node->output()) operations[output] = static_cast<double>(count);
   }
   return operations;
 }

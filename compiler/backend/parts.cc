@@ -156,9 +156,14 @@ absl::string_view PartOf(const onnx::NodeProto& node) {
 }
 
 void SetPart(onnx::NodeProto* node, absl::string_view part) {
-  for (onnx::StringStringEntryProto& entry : *node->mutable_metadata_props()) {
-    if (entry.key() == kPartKey) return entry.set_value(part.data(), part.size());
+  auto& entries = *node->mutable_metadata_props();
+  const auto known =
+      std::find_if(entries.begin(), entries.end(), [](const auto& entry) { return entry.key() == kPartKey; });
+  if (part.empty()) {
+    if (known != entries.end()) entries.erase(known);
+    return;
   }
+  if (known != entries.end()) return known->set_value(part.data(), part.size());
   onnx::StringStringEntryProto* entry = node->add_metadata_props();
   entry->set_key(kPartKey);
   entry->set_value(part.data(), part.size());
@@ -242,8 +247,7 @@ absl::StatusOr<onnx::ModelProto> ExtractBetween(const onnx::ModelProto& model, c
   return Extract(graph, belongs, needed, outputs, "extract");
 }
 
-absl::StatusOr<std::vector<v1::Part>> DescribeParts(const onnx::ModelProto& model) {
-  ASSIGN_OR_RETURN(Graph graph, WithTypes(model));
+std::vector<v1::Part> DescribeParts(Graph& graph) {
   std::vector<v1::Part> described;
   for (const PartTensors& part : PartsOf(graph)) {
     v1::Part& added = described.emplace_back();
@@ -259,6 +263,11 @@ absl::StatusOr<std::vector<v1::Part>> DescribeParts(const onnx::ModelProto& mode
     for (const std::string& output : part.outputs) describe(output, added.add_outputs());
   }
   return described;
+}
+
+absl::StatusOr<std::vector<v1::Part>> DescribeParts(const onnx::ModelProto& model) {
+  ASSIGN_OR_RETURN(Graph graph, WithTypes(model));
+  return DescribeParts(graph);
 }
 
 }  // namespace joinery::compiler

@@ -15,6 +15,7 @@ namespace joinery::compiler {
 
 // The name of the part that runs the node, its metadata property "joinery.part"; empty if it does not say.
 absl::string_view PartOf(const onnx::NodeProto& node);
+// No part: it does not say any more.
 void SetPart(onnx::NodeProto* node, absl::string_view part);
 
 // What a part needs and gives.
@@ -45,7 +46,11 @@ absl::StatusOr<onnx::ModelProto> ExtractPart(const onnx::ModelProto& model, cons
 absl::StatusOr<onnx::ModelProto> ExtractBetween(const onnx::ModelProto& model, const std::vector<std::string>& inputs,
                                                 const std::vector<std::string>& outputs);
 
-// Name, device, nodes and tensors with their shapes of every part, as the manifest has them.
+// Name, device, nodes and tensors of every part, as the manifest has them, with types and shapes as far as the graph
+// knows them.
+std::vector<v1::Part> DescribeParts(Graph& graph);
+
+// The same with the types and shapes of all tensors.
 // Errors: those of inferring shapes.
 absl::StatusOr<std::vector<v1::Part>> DescribeParts(const onnx::ModelProto& model);
 

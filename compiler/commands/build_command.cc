@@ -20,6 +20,7 @@
 #include "compiler/commands/device_option.h"
 #include "compiler/commands/exit_code.h"
 #include "compiler/failure.h"
+#include "compiler/target/print_cost.h"
 #include "compiler/target/target.h"
 
 namespace joinery::compiler {
@@ -51,6 +52,11 @@ void PrintReport(const v1::Report& report, const std::string& output_path) {
     };
     std::cout << absl::StrFormat("Part %s: %d nodes, %s to %s\n", part.name(), part.nodes(), names(part.inputs()),
                                  names(part.outputs()));
+  }
+  if (report.manifest().has_cost()) {
+    const v1::Cost& cost = report.manifest().cost();
+    std::cout << absl::StrFormat("Estimate for %s, mode %s: %.2f ms, not measured: %s\n", cost.target(), cost.mode(),
+                                 cost.latency_ms(), FormatCostError(cost));
   }
   double seconds = 0;
   for (const v1::StageTime& stage : report.stages()) seconds += stage.seconds();

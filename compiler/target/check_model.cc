@@ -56,7 +56,7 @@ absl::Status Check(onnx::ModelProto model, absl::Span<const v1::TargetDescriptio
   check.set_parameters(CountParameters(graph));
   const std::map<std::string, std::string> rewrites = RewritesByOperator(reports);
   for (size_t i = 0; i < targets.size(); ++i) {
-    *check.add_targets() = CheckTarget(graph, targets[i], before[i], rewrites);
+    ASSIGN_OR_RETURN(*check.add_targets(), CheckTarget(graph, targets[i], before[i], rewrites));
   }
   return absl::OkStatus();
 }

@@ -11,9 +11,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/status.h"
+#include "compiler/backend/parts.h"
+#include "compiler/ir/multiplications.h"
 #include "compiler/ir/tensor.h"
+#include "compiler/quantization/plan.h"
+#include "compiler/target/estimate_model.h"
+#include "compiler/target/network_partition.h"
 #include "compiler/target/node_facts.h"
 #include "compiler/target/support.h"
+#include "compiler/target/target.h"
 
 namespace joinery::compiler {
 namespace {
@@ -21,6 +29,7 @@ namespace {
 using Placement = Support::Placement;
 
 constexpr int kNamedNodes = 3;
+constexpr int kNamedTensors = 4;
 
 v1::CheckPlacement ToProto(Placement placement) {
   switch (placement) {
@@ -45,56 +54,23 @@ bool HasWeights(Graph& graph, const onnx::NodeProto& node) {
          (ConstantInput(graph, node, 0) != nullptr || ConstantInput(graph, node, 1) != nullptr);
 }
 
-// Nodes that have weights themselves, or are followed by one that has.
-std::unordered_set<const onnx::NodeProto*> FindBody(Graph& graph) {
-  std::unordered_set<const onnx::NodeProto*> body;
-  std::unordered_set<std::string> read_by_body;
-  const std::vector<onnx::NodeProto*> nodes = graph.nodes();
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    const bool is_followed = std::any_of((*node)->output().begin(), (*node)->output().end(),
-                                         [&](const std::string& output) { return read_by_body.contains(output); });
-    if (!is_followed && !HasWeights(graph, **node)) continue;
-    body.insert(*node);
-    ForEachInput(**node, [&](const std::string& input) { read_by_body.insert(input); });
-  }
-  return body;
-}
-
-// Multiplications with weights; 0 for other nodes and where shapes are not known.
-int64_t CountMacs(Graph& graph, const onnx::NodeProto& node) {
-  if (!HasWeights(graph, node) && node.op_type() != "MatMul") return 0;
-  const auto input = graph.Shape(TensorAt(node, 0, /*of_output=*/false));
-  const auto weights = graph.Shape(TensorAt(node, 1, /*of_output=*/false));
-  const auto output = graph.Shape(TensorAt(node, 0, /*of_output=*/true));
-  if (!input.has_value() || !weights.has_value() || !output.has_value()) return 0;
-  if (input->empty() || weights->empty() || output->empty()) return 0;
-  if (node.op_type() == "Conv")
-    return NumElements(*output) * (NumElements(*weights) / std::max<int64_t>(weights->front(), 1));
-  if (node.op_type() == "ConvTranspose") {
-    return NumElements(*input) * (NumElements(*weights) / std::max<int64_t>(weights->front(), 1));
-  }
-  if (node.op_type() == "MatMul") return NumElements(*output) * input->back();
-  if (node.op_type() == "Gemm") {
-    return NumElements(*output) * (IntAttribute(node, "transA", 0) != 0 ? input->front() : input->back());
-  }
-  return 0;
-}
-
 struct Placed {
   const onnx::NodeProto* node;
   Support support;
-  bool is_in_body;
+  // Behind all that runs on the NPU.
+  bool is_in_tail;
 };
 
-// As partitions do it: behind the last layer the description may name operators that the CPU is better for.
-Support Place(Graph& graph, const onnx::NodeProto& node, const v1::TargetDescription& target, bool is_in_body) {
+// Where a build would put the node, and why.
+Support Place(Graph& graph, const onnx::NodeProto& node, const v1::TargetDescription& target,
+              const NetworkPartition& partition) {
   Support support = CheckNode(graph, node, target);
-  const auto& tail = target.cpu_tail_operators();
-  if (support.placement != Placement::kNpu || is_in_body) return support;
-  if (std::find(tail.begin(), tail.end(), node.op_type()) == tail.end()) return support;
+  const bool is_off_npu = support.placement == Placement::kCpu || support.placement == Placement::kImpossible;
+  const auto on_cpu = partition.on_cpu.find(MadeBy(node));
+  if (is_off_npu || on_cpu == partition.on_cpu.end()) return support;
   Support moved;
   moved.placement = Placement::kCpu;
-  moved.reason = "the NPU could run it, but 8 bits would spoil the network's results";
+  moved.reason = std::string(absl::StripPrefix(on_cpu->second, "runs on the CPU: "));
   return moved;
 }
 
@@ -112,7 +88,7 @@ int Urgency(const v1::OperatorCheck& row) {
   }
 }
 
-v1::OperatorCheck NewRow(const Placed& placed, bool in_tail) {
+v1::OperatorCheck NewRow(const Placed& placed) {
   const Support& support = placed.support;
   v1::OperatorCheck row;
   row.set_op_type(placed.node->op_type());
@@ -121,7 +97,7 @@ v1::OperatorCheck NewRow(const Placed& placed, bool in_tail) {
   row.set_change(support.change);
   row.set_rewrite(support.rewrite);
   row.set_is_slow(support.slow);
-  row.set_is_in_tail(in_tail);
+  row.set_is_in_tail(placed.is_in_tail);
   return row;
 }
 
@@ -130,11 +106,10 @@ std::vector<v1::OperatorCheck> MakeRows(const std::vector<Placed>& nodes) {
   std::vector<v1::OperatorCheck> rows;
   for (const Placed& placed : nodes) {
     const Support& support = placed.support;
-    const bool in_tail = support.placement == Placement::kCpu && !placed.is_in_body;
     const std::string& reason = support.slow ? support.slow_reason : support.reason;
     const auto [found, is_new] =
-        index.try_emplace({placed.node->op_type(), support.placement, reason, in_tail}, rows.size());
-    if (is_new) rows.push_back(NewRow(placed, in_tail));
+        index.try_emplace({placed.node->op_type(), support.placement, reason, placed.is_in_tail}, rows.size());
+    if (is_new) rows.push_back(NewRow(placed));
     v1::OperatorCheck& row = rows[found->second];
     row.set_count(row.count() + 1);
     if (row.nodes_size() < kNamedNodes) row.add_nodes(Describe(*placed.node));
@@ -177,7 +152,26 @@ std::string ShareOfMacs(const v1::TargetCheck& check) {
                          100.0 * static_cast<double>(check.npu_macs()) / static_cast<double>(check.macs()));
 }
 
-void SetVerdict(const v1::TargetDescription& target, v1::TargetCheck& check) {
+// "a, b, c and 3 more".
+std::string FirstNames(const google::protobuf::RepeatedPtrField<v1::TensorInfo>& tensors) {
+  std::vector<std::string> names;
+  for (int i = 0; i < std::min(tensors.size(), kNamedTensors); ++i) names.push_back(tensors[i].name());
+  const int more = tensors.size() - kNamedTensors;
+  return absl::StrCat(absl::StrJoin(names, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
+}
+
+int CountParts(const v1::TargetCheck& check, absl::string_view device) {
+  return static_cast<int>(std::count_if(check.parts().begin(), check.parts().end(),
+                                        [&](const v1::Part& part) { return part.device() == device; }));
+}
+
+// "in 2 NPU and 1 CPU parts".
+std::string InParts(const v1::TargetCheck& check) {
+  return absl::StrCat("in ", CountParts(check, "NPU"), " NPU and ", CountParts(check, "CPU"), " CPU parts");
+}
+
+// `has_weights`: some layer with weights is on the CPU.
+void SetVerdict(const v1::TargetDescription& target, bool has_weights, v1::TargetCheck& check) {
   const int nodes = check.npu_nodes() + check.cpu_nodes();
   if (target.cpu_only()) {
     check.set_verdict(v1::CHECK_VERDICT_FITS);
@@ -186,19 +180,47 @@ void SetVerdict(const v1::TargetDescription& target, v1::TargetCheck& check) {
   }
   if (check.cpu_nodes() == 0) {
     check.set_verdict(v1::CHECK_VERDICT_FITS);
-    check.set_summary(absl::StrCat("all ", nodes, " nodes run on the NPU"));
+    check.set_summary(absl::StrCat("all ", nodes, " nodes run on the NPU, in one part"));
     return;
   }
-  const std::string in_midst = OperatorsOnCpu(check, /*in_tail=*/false);
-  if (in_midst.empty()) {
+  const bool is_tail = check.parts_size() == 2 && check.parts(0).device() == "NPU" && !has_weights;
+  if (is_tail) {
     check.set_verdict(v1::CHECK_VERDICT_FITS_WITH_CPU_TAIL);
     check.set_summary(absl::StrCat(check.npu_nodes(), " of ", nodes, " nodes run on the NPU, ", check.cpu_nodes(),
-                                   " at the end on the CPU (", OperatorsOnCpu(check, /*in_tail=*/true), ")"));
+                                   " at the end on the CPU (", OperatorsOnCpu(check, /*in_tail=*/true), "), from ",
+                                   FirstNames(check.parts(1).inputs()), " on"));
     return;
   }
   check.set_verdict(v1::CHECK_VERDICT_NEEDS_CPU);
-  check.set_summary(absl::StrCat(check.cpu_nodes(), " of ", nodes,
-                                 " nodes run on the CPU, in the midst of the network ", in_midst, ShareOfMacs(check)));
+  const std::string in_midst = OperatorsOnCpu(check, /*in_tail=*/false);
+  check.set_summary(absl::StrCat(check.cpu_nodes(), " of ", nodes, " nodes run on the CPU, ", InParts(check),
+                                 in_midst.empty() ? "" : absl::StrCat(", in the midst of the network ", in_midst),
+                                 ShareOfMacs(check)));
+}
+
+void AddParts(const NetworkPartition& partition, Graph& graph, v1::TargetCheck& check) {
+  for (v1::Part& part : DescribeParts(graph)) {
+    for (const NetworkPart& known : partition.parts) {
+      if (known.name == part.name()) part.set_estimated_seconds(known.seconds);
+    }
+    *check.add_parts() = std::move(part);
+  }
+}
+
+// On the CPU, when all that runs on the NPU is done.
+bool IsInTail(const NetworkPartition& partition, const onnx::NodeProto& node) {
+  const auto part = partition.part_of.find(MadeBy(node));
+  if (part == partition.part_of.end() || partition.parts.size() < 2) return false;
+  return part->second + 1 == partition.parts.size() && partition.parts.back().device == PartDevice::kCpu;
+}
+
+// The check is right without it: of a chip there may be no figures.
+void AddEstimate(Graph& graph, const v1::TargetDescription& target, const v1::NpuMode& mode, v1::TargetCheck& check) {
+  const absl::StatusOr<v1::Cost> cost = EstimateLabelledGraph(graph, target, mode);
+  if (!cost.ok()) return;
+  check.set_mode(mode.name());
+  check.set_latency_ms(cost->latency_ms());
+  check.set_median_error_percent(cost->median_error_percent());
 }
 
 // What makes it impossible, or "".
@@ -236,19 +258,23 @@ int64_t CountParameters(const Graph& graph) {
   return parameters;
 }
 
-v1::TargetCheck CheckTarget(Graph& graph, const v1::TargetDescription& target,
-                            const std::map<std::string, OffNpu>& before,
-                            const std::map<std::string, std::string>& rewrites) {
+absl::StatusOr<v1::TargetCheck> CheckTarget(Graph& graph, const v1::TargetDescription& target,
+                                            const std::map<std::string, OffNpu>& before,
+                                            const std::map<std::string, std::string>& rewrites) {
   v1::TargetCheck check;
   check.set_target(target.name());
-  const std::unordered_set<const onnx::NodeProto*> body = FindBody(graph);
+  ASSIGN_OR_RETURN(const v1::NpuMode mode, FindMode(target, ""));
+  ASSIGN_OR_RETURN(const NetworkPartition partition, NetworkPartitioner(target, mode).Divide(graph, {}, {}));
+  LabelParts(partition, graph);
+  if (!partition.parts.empty()) AddParts(partition, graph, check);
+  bool has_weights_on_cpu = false;
   std::vector<Placed> placed;
   for (const onnx::NodeProto* node : graph.nodes()) {
-    const bool is_in_body = body.contains(node);
-    placed.push_back({node, Place(graph, *node, target, is_in_body), is_in_body});
+    placed.push_back({node, Place(graph, *node, target, partition), IsInTail(partition, *node)});
     const bool on_npu = placed.back().support.placement == Placement::kNpu ||
                         placed.back().support.placement == Placement::kNpuAfterRewrite;
-    const int64_t macs = CountMacs(graph, *node);
+    has_weights_on_cpu = has_weights_on_cpu || (!on_npu && HasWeights(graph, *node));
+    const int64_t macs = CountMultiplications(graph, *node);
     check.set_macs(check.macs() + macs);
     if (on_npu) check.set_npu_macs(check.npu_macs() + macs);
     on_npu ? check.set_npu_nodes(check.npu_nodes() + 1) : check.set_cpu_nodes(check.cpu_nodes() + 1);
@@ -259,11 +285,13 @@ v1::TargetCheck CheckTarget(Graph& graph, const v1::TargetDescription& target,
     return std::make_pair(Urgency(a), -a.count()) < std::make_pair(Urgency(b), -b.count());
   });
   for (v1::OperatorCheck& row : rows) *check.add_operators() = row;
-  SetVerdict(target, check);
+  SetVerdict(target, has_weights_on_cpu, check);
   if (const std::string why = WhyImpossible(rows, CountParameters(graph), target); !why.empty()) {
     check.set_verdict(v1::CHECK_VERDICT_IMPOSSIBLE);
     check.set_summary(why);
+    return check;
   }
+  AddEstimate(graph, target, mode, check);
   return check;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "compiler/ir/graph.h"
 #include "joinery/v1/check.pb.h"
 #include "joinery/v1/target.pb.h"
@@ -20,13 +21,15 @@ struct OffNpu {
 // By operator. For a graph as it was before it was simplified: what rewrites are good for. Constants do not count.
 std::map<std::string, OffNpu> FindOffNpu(Graph& graph, const v1::TargetDescription& target);
 
-// Places every node of a simplified graph.
+// Divides a simplified graph for the target's first mode as a build would do it, and places every node. The nodes say
+// afterwards in which part they are.
 //
 //   before    FindOffNpu of the graph before it was simplified
 //   rewrites  by operator, the passes that removed nodes of it
-v1::TargetCheck CheckTarget(Graph& graph, const v1::TargetDescription& target,
-                            const std::map<std::string, OffNpu>& before,
-                            const std::map<std::string, std::string>& rewrites);
+// Errors: those of dividing; kFailedPrecondition if the description has no mode.
+absl::StatusOr<v1::TargetCheck> CheckTarget(Graph& graph, const v1::TargetDescription& target,
+                                            const std::map<std::string, OffNpu>& before,
+                                            const std::map<std::string, std::string>& rewrites);
 
 // Elements of all constants.
 int64_t CountParameters(const Graph& graph);

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "compiler/ir/multiplications.h"
 #include "compiler/ir/tensor.h"
 
 namespace joinery::compiler {
@@ -33,29 +34,30 @@ bool IsMatMul(const LayerShape& layer) {
   return !layer.inputs.empty() && !layer.inputs[0].empty() && IsOneOf(layer.op_type, {"MatMul", "Gemm"});
 }
 
-// Multiplications of a convolution: one for each weight of a filter, at each place. `group_in` and `group_out` fill the
-// channels of each group up.
-double ConvolutionMultiplications(const LayerShape& layer, int64_t group_in, int64_t group_out) {
-  const bool transposed = layer.op_type == "ConvTranspose";
-  const Dimensions& places = transposed ? (layer.inputs.empty() ? layer.output : layer.inputs[0]) : layer.output;
-  if (places.size() < 2 || places[1] == 0) return 0;
+int64_t Multiplications(const LayerShape& layer) {
+  if (layer.inputs.empty()) return 0;
+  const bool has_constant = !layer.weights.empty();
+  if (!has_constant && layer.inputs.size() < 2) return 0;
+  return CountMultiplications(layer.op_type, layer.inputs[0], has_constant ? layer.weights : layer.inputs[1],
+                              layer.output);
+}
+
+// How many times as many multiplications a convolution takes with the channels of each group filled up.
+double FillingUp(const LayerShape& layer, int64_t group_in, int64_t group_out) {
   const int64_t per_group = layer.weights[0] / std::max<int64_t>(layer.group, 1);
+  const bool transposed = layer.op_type == "ConvTranspose";
   const int64_t in = transposed ? per_group : layer.weights[1];
   const int64_t out = transposed ? layer.weights[1] : per_group;
-  const auto filled = [](int64_t channels, int64_t group) { return (channels + group - 1) / group * group; };
-  double window = 1;
-  for (size_t i = 2; i < layer.weights.size(); ++i) window *= static_cast<double>(layer.weights[i]);
-  return static_cast<double>(NumElements(places) / places[1]) * window * static_cast<double>(filled(in, group_in)) *
-         static_cast<double>(filled(out, group_out)) * static_cast<double>(layer.group);
+  const auto filling = [](int64_t channels, int64_t group) {
+    const int64_t filled = (channels + group - 1) / group * group;
+    return static_cast<double>(filled) / static_cast<double>(std::max<int64_t>(channels, 1));
+  };
+  return filling(in, group_in) * filling(out, group_out);
 }
 
 bool IsDepthwise(const LayerShape& layer) {
   const int64_t in = layer.op_type == "Conv" ? layer.weights[1] : layer.weights[0] / std::max<int64_t>(layer.group, 1);
   return layer.group > 1 && in == 1;
-}
-
-double MatMulMultiplications(const LayerShape& layer) {
-  return static_cast<double>(NumElements(layer.output)) * static_cast<double>(layer.inputs[0].back());
 }
 
 int64_t InputElements(const LayerShape& layer) {
@@ -145,16 +147,14 @@ v1::LayerCost CostModel::Estimate(const LayerShape& layer) const {
 }
 
 void CostModel::EstimateOnNpu(const LayerShape& layer, v1::LayerCost& cost) const {
-  double multiplications = 0;
+  const auto multiplications = static_cast<double>(Multiplications(layer));
   if (IsConvolution(layer)) {
-    const double needed = ConvolutionMultiplications(layer, 1, 1);
     const bool depthwise = IsDepthwise(layer);
-    multiplications =
-        depthwise ? needed : ConvolutionMultiplications(layer, input_channel_group_, output_channel_group_);
-    cost.set_compute_us(multiplications / (depthwise ? depthwise_rate_ : convolution_rate_));
-    if (multiplications > 0) cost.set_alignment(needed / multiplications);
+    const double filling = depthwise ? 1 : FillingUp(layer, input_channel_group_, output_channel_group_);
+    cost.set_compute_us(multiplications * filling / (depthwise ? depthwise_rate_ : convolution_rate_));
+    if (multiplications > 0) cost.set_alignment(1 / filling);
   } else if (IsMatMul(layer)) {
-    cost.set_compute_us(MatMulMultiplications(layer) / matmul_rate_);
+    cost.set_compute_us(multiplications / matmul_rate_);
     cost.set_alignment(1);
   }
   cost.set_compute_us(cost.compute_us() * Times8Bits(layer.bits) * Times8Bits(layer.weight_bits));
@@ -193,10 +193,6 @@ double CostModel::VectorElements(const LayerShape& layer) const {
   return elements + own * factor(layer.op_type, 1);
 }
 
-int64_t Operations(const LayerShape& layer) {
-  if (IsConvolution(layer)) return static_cast<int64_t>(2 * ConvolutionMultiplications(layer, 1, 1));
-  if (IsMatMul(layer)) return static_cast<int64_t>(2 * MatMulMultiplications(layer));
-  return 0;
-}
+int64_t Operations(const LayerShape& layer) { return 2 * Multiplications(layer); }
 
 }  // namespace joinery::compiler

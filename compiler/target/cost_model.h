@@ -67,9 +67,12 @@ int64_t Operations(const LayerShape& layer);
 // Bytes of the graph's inputs and outputs on the chip: what is float counts as 8 bits, all else by its type.
 int64_t BoundaryBytes(Graph& graph);
 
-// The whole network: layers, totals, the target's other modes, and in words what dominates and what would help.
+// The whole network: layers, totals, the target's other modes, and in words what dominates and what would help. Each
+// part of the network that the NPU has takes the network's overhead, and `hand_over_us` is what the CPU's parts take
+// beside their layers.
 // Errors: those of CostModel::Create.
 absl::StatusOr<v1::Cost> EstimateCost(const std::vector<LayerShape>& layers, int64_t boundary_bytes,
-                                      const v1::TargetDescription& target, const v1::NpuMode& mode);
+                                      const v1::TargetDescription& target, const v1::NpuMode& mode,
+                                      double hand_over_us = 0);
 
 }  // namespace joinery::compiler

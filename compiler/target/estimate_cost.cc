@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "base/status.h"
 #include "compiler/ir/tensor.h"
@@ -19,17 +20,15 @@ struct Totals {
   double overhead_us = 0;
 };
 
-// Parts are as the NPU meets them: what the CPU computes in between divides them.
-Totals TimeOf(const CostModel& model, const std::vector<LayerShape>& layers, v1::Cost* cost) {
+Totals TimeOf(const CostModel& model, const std::vector<LayerShape>& layers, double hand_over_us, v1::Cost* cost) {
   Totals totals;
-  bool in_part = false;
+  totals.overhead_us = hand_over_us;
+  std::set<int> npu_parts;
   for (const LayerShape& layer : layers) {
     v1::LayerCost of_layer = model.Estimate(layer);
     totals.time_us += of_layer.time_us();
-    if (of_layer.time_us() > 0) {
-      if (!layer.on_cpu && !in_part) totals.overhead_us += model.network_overhead_us();
-      in_part = !layer.on_cpu;
-    }
+    const bool starts_part = of_layer.time_us() > 0 && !layer.on_cpu && npu_parts.insert(layer.part).second;
+    if (starts_part) totals.overhead_us += model.network_overhead_us();
     if (cost != nullptr) *cost->add_layers() = std::move(of_layer);
   }
   totals.time_us += totals.overhead_us;
@@ -77,12 +76,13 @@ int64_t BoundaryBytes(Graph& graph) {
 }
 
 absl::StatusOr<v1::Cost> EstimateCost(const std::vector<LayerShape>& layers, int64_t boundary_bytes,
-                                      const v1::TargetDescription& target, const v1::NpuMode& mode) {
+                                      const v1::TargetDescription& target, const v1::NpuMode& mode,
+                                      double hand_over_us) {
   ASSIGN_OR_RETURN(const CostModel model, CostModel::Create(target, mode));
   v1::Cost cost;
   cost.set_target(target.name());
   cost.set_mode(mode.name());
-  const Totals totals = TimeOf(model, layers, &cost);
+  const Totals totals = TimeOf(model, layers, hand_over_us, &cost);
   cost.set_latency_ms(totals.time_us / 1e3);
   cost.set_network_overhead_ms(totals.overhead_us / 1e3);
   AddMemory(layers, boundary_bytes, cost);
@@ -93,7 +93,7 @@ absl::StatusOr<v1::Cost> EstimateCost(const std::vector<LayerShape>& layers, int
     ASSIGN_OR_RETURN(const CostModel other_model, CostModel::Create(target, other));
     v1::ModeCost* of_mode = cost.add_modes();
     of_mode->set_mode(other.name());
-    of_mode->set_latency_ms(TimeOf(other_model, layers, nullptr).time_us / 1e3);
+    of_mode->set_latency_ms(TimeOf(other_model, layers, hand_over_us, nullptr).time_us / 1e3);
     of_mode->set_shares_with_isp(other.shares_with_isp());
   }
   AddFindings(layers, model, cost);

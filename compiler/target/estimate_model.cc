@@ -2,65 +2,49 @@
 
 #include <algorithm>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "base/status.h"
+#include "compiler/backend/parts.h"
 #include "compiler/frontend/infer_shapes.h"
 #include "compiler/target/cost_model.h"
 #include "compiler/target/layer_shapes.h"
-#include "compiler/target/support.h"
+#include "compiler/target/network_partition.h"
 
 namespace joinery::compiler {
-namespace {
 
-constexpr char kPartKey[] = "joinery.part";
-
-std::string PartOf(const onnx::NodeProto& node) {
-  for (const auto& property : node.metadata_props()) {
-    if (property.key() == kPartKey) return property.value();
+absl::StatusOr<v1::Cost> EstimateLabelledGraph(Graph& graph, const v1::TargetDescription& target,
+                                               const v1::NpuMode& mode) {
+  std::vector<LayerShape> layers = ListLayers(graph);
+  std::unordered_map<std::string, int> number_of;
+  for (LayerShape& layer : layers) {
+    const std::string part(PartOf(*graph.Producer(layer.tensors.front())));
+    layer.on_cpu = absl::StartsWith(part, "cpu");
+    layer.part = number_of.try_emplace(part, static_cast<int>(number_of.size())).first->second;
   }
-  return "";
+  return EstimateCost(layers, BoundaryBytes(graph), target, mode, EstimateHandOverUs(graph, target));
 }
-
-// Tensors that nodes on the CPU write.
-std::unordered_set<std::string> TensorsOfCpuParts(Graph& graph) {
-  std::unordered_set<std::string> tensors;
-  bool npu_has_a_part = false;
-  for (const onnx::NodeProto* node : graph.nodes()) {
-    const std::string part = PartOf(*node);
-    npu_has_a_part |= absl::StartsWith(part, "npu");
-    if (absl::StartsWith(part, "cpu")) tensors.insert(node->output().begin(), node->output().end());
-  }
-  // A model for no chip in particular says nothing about this one.
-  if (!npu_has_a_part) tensors.clear();
-  return tensors;
-}
-
-}  // namespace
 
 absl::StatusOr<v1::Cost> EstimateFloatGraph(Graph& graph, const v1::TargetDescription& target,
                                             const v1::NpuMode& mode) {
-  std::vector<LayerShape> layers = ListLayers(graph);
-  for (LayerShape& layer : layers) {
-    layer.on_cpu = std::any_of(layer.tensors.begin(), layer.tensors.end(), [&](const std::string& tensor) {
-      const Support::Placement placement = CheckNode(graph, *graph.Producer(tensor), target).placement;
-      return placement == Support::Placement::kCpu || placement == Support::Placement::kImpossible;
-    });
-  }
-  return EstimateCost(layers, BoundaryBytes(graph), target, mode);
+  ASSIGN_OR_RETURN(const NetworkPartition partition, NetworkPartitioner(target, mode).Divide(graph, {}, {}));
+  LabelParts(partition, graph);
+  return EstimateLabelledGraph(graph, target, mode);
 }
 
 absl::StatusOr<v1::Cost> EstimateJointModel(onnx::ModelProto model, const v1::TargetDescription& target,
                                             const v1::NpuMode& mode) {
   RETURN_IF_ERROR(InferShapes(model));
   Graph graph(std::move(model));
-  const std::unordered_set<std::string> on_cpu = TensorsOfCpuParts(graph);
-  std::vector<LayerShape> layers = ListLayers(graph);
-  for (LayerShape& layer : layers) layer.on_cpu = on_cpu.count(layer.tensors.front()) > 0;
-  return EstimateCost(layers, BoundaryBytes(graph), target, mode);
+  const auto nodes = graph.nodes();
+  const bool npu_has_a_part = std::any_of(
+      nodes.begin(), nodes.end(), [](const onnx::NodeProto* node) { return absl::StartsWith(PartOf(*node), "npu"); });
+  // A model for no chip in particular says nothing about this one.
+  if (!npu_has_a_part) return EstimateCost(ListLayers(graph), BoundaryBytes(graph), target, mode);
+  return EstimateLabelledGraph(graph, target, mode);
 }
 
 }  // namespace joinery::compiler

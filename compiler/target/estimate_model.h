@@ -9,9 +9,14 @@
 
 namespace joinery::compiler {
 
-// For a graph that ImportModel and Simplify made: what the target's NPU does not take counts as the CPU's.
+// For a graph that ImportModel and Simplify made, divided as a build would divide it. Its nodes say afterwards in which
+// part they are.
 // Errors: those of CostModel::Create.
 absl::StatusOr<v1::Cost> EstimateFloatGraph(Graph& graph, const v1::TargetDescription& target, const v1::NpuMode& mode);
+
+// The same for one that is divided already: its nodes say in which part they are, or none of them does.
+absl::StatusOr<v1::Cost> EstimateLabelledGraph(Graph& graph, const v1::TargetDescription& target,
+                                               const v1::NpuMode& mode);
 
 // For the model of a .joint, quantized or not: its parts say what the CPU has, if any of them is the NPU's.
 // Errors: those of shape inference and of CostModel::Create.

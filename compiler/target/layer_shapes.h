@@ -37,6 +37,8 @@ struct LayerShape {
   int weight_bits = 8;
   // Not on the NPU. Not part of the table.
   bool on_cpu = false;
+  // Layers of one number run in one go. Not part of the table.
+  int part = 0;
   // The first output of each node of the layer. Not part of the table.
   std::vector<std::string> tensors;
 };

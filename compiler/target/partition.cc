@@ -40,6 +40,12 @@ struct Task {
   int64_t cpu_cost = 0;
 };
 
+struct Division {
+  // Of each task.
+  std::vector<int> stages;
+  int64_t cost = 0;
+};
+
 // nullopt if the tensor's shape is not known.
 std::optional<int64_t> BytesOf(Graph& graph, const std::string& tensor) {
   const auto shape = graph.Shape(tensor);
@@ -65,23 +71,52 @@ class Divider {
     CollectEdges(graph, hand_over);
   }
 
-  Partition Divide() {
+  // `worth_of_parts`: as of PartitionGraph.
+  Partition Divide(double worth_of_parts) {
     int64_t least_work = 0;
     for (const Task& task : tasks_) least_work += std::min(task.npu_cost, task.cpu_cost);
-    std::vector<int> best_stages(nodes_.size(), 0);
-    int64_t best_cost = CostOf(best_stages, 0);
-    for (int npu_parts = 1; npu_parts <= kMostNpuParts; ++npu_parts) {
+    std::vector<Division> found = {{std::vector<int>(nodes_.size(), 0), 0}};
+    found.front().cost = CostOf(found.front().stages, 0);
+    int64_t best_cost = found.front().cost;
+    const int most_parts = std::min(PartsForTheBestOfEach(), kMostNpuParts);
+    for (int npu_parts = 1; npu_parts <= most_parts; ++npu_parts) {
       if (least_work + CostOfStarts(npu_parts) >= best_cost) break;
       std::vector<int> stages = AssignStages(npu_parts);
       const int64_t cost = CostOf(stages, npu_parts);
       if (cost >= best_cost) continue;
       best_cost = cost;
-      best_stages = std::move(stages);
+      found.push_back({std::move(stages), cost});
     }
-    return ToPartition(best_stages, best_cost);
+    // From few parts to many, and ever cheaper.
+    const auto enough = std::find_if(found.begin(), found.end(), [&](const Division& division) {
+      return static_cast<double>(division.cost) <= static_cast<double>(best_cost) * (1 + worth_of_parts);
+    });
+    return ToPartition(enough->stages, enough->cost);
   }
 
  private:
+  // So many parts that every node can be where it costs less, as early as what it reads allows. More would only be
+  // started in vain.
+  int PartsForTheBestOfEach() const {
+    std::vector<std::vector<size_t>> producers_of(tasks_.size());
+    for (const Edge& edge : edges_) {
+      if (edge.producer < 0) continue;
+      for (const int consumer : edge.consumers) {
+        producers_of[static_cast<size_t>(consumer)].push_back(static_cast<size_t>(edge.producer));
+      }
+    }
+    std::vector<int> stages(tasks_.size(), 0);
+    int last = 0;
+    for (size_t i = 0; i < tasks_.size(); ++i) {
+      for (const size_t producer : producers_of[i]) stages[i] = std::max(stages[i], stages[producer]);
+      const bool is_on_npu = stages[i] % 2 == 1;
+      const bool is_better_on_npu = tasks_[i].npu_cost <= tasks_[i].cpu_cost;
+      if (is_on_npu != is_better_on_npu) ++stages[i];
+      last = std::max(last, stages[i]);
+    }
+    return (last + 1) / 2;
+  }
+
   void CollectEdges(Graph& graph, const HandOverCosts& hand_over) {
     std::unordered_map<std::string, size_t> edge_of;
     const auto add = [&](const std::string& tensor, int producer, int64_t bytes_if_unknown) {
@@ -232,8 +267,8 @@ class Divider {
 }  // namespace
 
 Partition PartitionGraph(Graph& graph, absl::Span<const NodeCosts> costs, const HandOverCosts& hand_over,
-                         bool wants_npu) {
-  return Divider(graph, costs, hand_over, wants_npu).Divide();
+                         bool wants_npu, double worth_of_parts) {
+  return Divider(graph, costs, hand_over, wants_npu).Divide(worth_of_parts);
 }
 
 }  // namespace joinery::compiler

@@ -56,14 +56,17 @@ inline constexpr int kMostNpuParts = 8;
 //   - what it takes to start each part,
 //   - every hand-over: a tensor is handed over at each boundary between its maker's part and the last that reads it.
 //     Inputs come from the CPU and outputs go there.
-// For every number of NPU parts up to kMostNpuParts this is a minimal cut (the stages of a node are the labels of
-// Ishikawa 2003, "Exact Optimization for Markov Random Fields with Convex Priors"), so the result is the optimum, not
-// an approximation. A node that costs the same on both goes to the NPU; of several equal divisions the one with the
-// fewest parts, and of those the one that leaves the NPU last, is taken. Deterministic.
+// For every number of NPU parts up to kMostNpuParts, and up to those that let every node be where it costs less, this
+// is a minimal cut (the stages of a node are the labels of Ishikawa 2003, "Exact Optimization for Markov Random Fields
+// with Convex Priors"), so the result is the optimum, not an approximation. A node that costs the same on both goes to
+// the NPU; of several equal divisions the one with the fewest parts, and of those the one that leaves the NPU last, is
+// taken. Deterministic.
 //
-//   costs      one for each node, in the graph's order
-//   wants_npu  what it takes to start the first part on the NPU does not count: it is there to be used
+//   costs           one for each node, in the graph's order
+//   wants_npu       what it takes to start the first part on the NPU does not count: it is there to be used
+//   worth_of_parts  the fewest parts are taken that cost at most this share more than the optimum: estimates are not
+//                   exact enough to be worth a part
 Partition PartitionGraph(Graph& graph, absl::Span<const NodeCosts> costs, const HandOverCosts& hand_over,
-                         bool wants_npu = false);
+                         bool wants_npu = false, double worth_of_parts = 0);
 
 }  // namespace joinery::compiler

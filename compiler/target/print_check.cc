@@ -106,10 +106,40 @@ std::string FormatOperators(const v1::TargetCheck& target, bool is_cpu_only) {
   return text;
 }
 
+std::string Names(const google::protobuf::RepeatedPtrField<v1::TensorInfo>& tensors) {
+  return Printable(
+      absl::StrJoin(tensors, ", ", [](std::string* out, const v1::TensorInfo& tensor) { out->append(tensor.name()); }));
+}
+
+// "npu:0  365 nodes  input to 459, 460", if there are several; one says nothing new.
+std::string FormatParts(const v1::TargetCheck& target) {
+  if (target.parts_size() < 2) return "";
+  std::vector<Row> rows;
+  for (const v1::Part& part : target.parts()) {
+    rows.push_back({part.name(), absl::StrCat(part.nodes(), part.nodes() == 1 ? " node" : " nodes"),
+                    absl::StrCat(Names(part.inputs()), " to ", Names(part.outputs()))});
+  }
+  return Align(rows, "  ");
+}
+
+// "3.41 ms", "-".
+std::string Latency(const v1::TargetCheck& target) {
+  return target.latency_ms() > 0 ? absl::StrFormat("%.2f ms", target.latency_ms()) : "-";
+}
+
+std::string FormatEstimate(const v1::TargetCheck& target) {
+  if (target.latency_ms() <= 0) return "";
+  const std::string error =
+      target.median_error_percent() > 0
+          ? absl::StrFormat("half of such estimates are within %.0f %%", target.median_error_percent())
+          : "nothing is published to compare such estimates with";
+  return absl::StrCat("  estimate: ", Latency(target), " in mode ", target.mode(), "; ", error, "\n");
+}
+
 std::string FormatTarget(const v1::TargetCheck& target) {
   const bool is_cpu_only = target.verdict() == v1::CHECK_VERDICT_FITS && target.npu_nodes() == 0;
   return absl::StrCat(Printable(target.target()), ": ", Name(target.verdict()), ": ", Printable(target.summary()), "\n",
-                      FormatOperators(target, is_cpu_only), "\n");
+                      FormatOperators(target, is_cpu_only), FormatParts(target), FormatEstimate(target), "\n");
 }
 
 std::string FormatModel(const v1::ModelCheck& model) {
@@ -138,14 +168,22 @@ std::string ShareOfMacs(const v1::TargetCheck& target) {
                          100.0 * static_cast<double>(target.npu_macs()) / static_cast<double>(target.macs()));
 }
 
+// "-" of a target without an NPU.
+std::string CountParts(const v1::TargetCheck& target, absl::string_view device) {
+  if (target.parts().empty()) return "-";
+  return absl::StrCat(std::count_if(target.parts().begin(), target.parts().end(),
+                                    [&](const v1::Part& part) { return part.device() == device; }));
+}
+
 std::string FormatOverview(const v1::CheckReport& report) {
-  std::vector<Row> rows = {{"MODEL", "TARGET", "NPU NODES", "CPU NODES", "NPU MACS", "VERDICT"}};
+  std::vector<Row> rows = {
+      {"MODEL", "TARGET", "NPU PARTS", "CPU PARTS", "CPU NODES", "NPU MACS", "ESTIMATE", "VERDICT"}};
   for (const v1::ModelCheck& model : report.models()) {
     const std::string name = Printable(model.model());
-    if (!model.impossible().empty()) rows.push_back({name, "all", "-", "-", "-", "impossible"});
+    if (!model.impossible().empty()) rows.push_back({name, "all", "-", "-", "-", "-", "-", "impossible"});
     for (const v1::TargetCheck& target : model.targets()) {
-      rows.push_back({name, Printable(target.target()), absl::StrCat(target.npu_nodes()),
-                      absl::StrCat(target.cpu_nodes()), ShareOfMacs(target), Name(target.verdict())});
+      rows.push_back({name, Printable(target.target()), CountParts(target, "NPU"), CountParts(target, "CPU"),
+                      absl::StrCat(target.cpu_nodes()), ShareOfMacs(target), Latency(target), Name(target.verdict())});
     }
   }
   // A table of one line says nothing new.

@@ -206,9 +206,19 @@ TEST(EstimateCostTest, SumsLayersAndComparesModes) {
 TEST(EstimateCostTest, EachPartOnTheNpuHasItsOverhead) {
   LayerShape on_cpu = Elementwise("TopK", 1000);
   on_cpu.on_cpu = true;
-  const absl::StatusOr<v1::Cost> cost = EstimateAll({Convolution(8, 16, 10), on_cpu, Convolution(8, 16, 10)});
+  on_cpu.part = 1;
+  LayerShape behind = Convolution(8, 16, 10);
+  behind.part = 2;
+  // In which order layers of different branches come says nothing.
+  const std::vector<LayerShape> layers = {Convolution(8, 16, 10), behind, on_cpu, Convolution(8, 16, 10), behind};
+  const absl::StatusOr<v1::Cost> cost = EstimateAll(layers);
   ASSERT_THAT(cost, IsOk());
   EXPECT_NEAR(cost->network_overhead_ms(), 0.2, 1e-9);
+  const v1::TargetDescription target = Target();
+  const absl::StatusOr<v1::Cost> handed = EstimateCost(layers, 500, target, target.modes(0), /*hand_over_us=*/30);
+  ASSERT_THAT(handed, IsOk());
+  EXPECT_NEAR(handed->network_overhead_ms(), 0.23, 1e-9);
+  EXPECT_NEAR(handed->latency_ms(), cost->latency_ms() + 0.03, 1e-9);
 }
 
 TEST(EstimateCostTest, SaysWhatDominatesAndWhatWouldHelp) {

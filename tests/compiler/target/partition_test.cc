@@ -34,7 +34,8 @@ NodeCosts CostsOf(const onnx::NodeProto& node) {
 
 // "npu:0(a b) cpu:0(c)": the parts and what their nodes make.
 std::string Divide(const std::string& nodes, const std::string& outputs,
-                   const std::map<std::string, NodeCosts>& own_costs = {}, const HandOverCosts& hand_over = kHandOver) {
+                   const std::map<std::string, NodeCosts>& own_costs = {}, const HandOverCosts& hand_over = kHandOver,
+                   double worth_of_parts = 0) {
   onnx::ModelProto model =
       ParseOnnxText(absl::StrCat("g (float[1,1,4,4] x) => (", outputs, ") <float[1,1,1,1] w = {2}> {", nodes, "}"));
   onnx::shape_inference::InferShapes(model);
@@ -44,7 +45,7 @@ std::string Divide(const std::string& nodes, const std::string& outputs,
     const auto own = own_costs.find(node->output(0));
     costs.push_back(own == own_costs.end() ? CostsOf(*node) : own->second);
   }
-  const Partition partition = PartitionGraph(graph, costs, hand_over);
+  const Partition partition = PartitionGraph(graph, costs, hand_over, /*wants_npu=*/false, worth_of_parts);
   return absl::StrJoin(partition.parts, " ", [](std::string* out, const DevicePart& part) {
     absl::StrAppend(
         out, part.name, "(",
@@ -109,6 +110,14 @@ TEST(PartitionTest, OfManyIslandsOnlySoManyAreLeft) {
   const std::string divided = Divide(nodes, "float[1,1,4,4] y", costs);
   EXPECT_THAT(divided, HasSubstr(absl::StrCat("npu:", kMostNpuParts - 1)));
   EXPECT_THAT(divided, Not(HasSubstr(absl::StrCat("npu:", kMostNpuParts, "("))));
+}
+
+TEST(PartitionTest, ALittleGainIsNotWorthAPart) {
+  const std::string nodes = "a = Conv(x, w) b = Exp(a) y = Conv(b, w)";
+  const std::map<std::string, NodeCosts> costs = {{"y", {true, false, 1 * kMicrosecond, 60 * kMicrosecond}}};
+  EXPECT_EQ(Divide(nodes, "float[1,1,4,4] y", costs), "npu:0(a) cpu:0(b) npu:1(y)");
+  EXPECT_EQ(Divide(nodes, "float[1,1,4,4] y", costs, kHandOver, /*worth_of_parts=*/0.4), "npu:0(a) cpu:0(b) npu:1(y)");
+  EXPECT_EQ(Divide(nodes, "float[1,1,4,4] y", costs, kHandOver, /*worth_of_parts=*/0.8), "npu:0(a) cpu:0(b y)");
 }
 
 // A graph of nodes that read up to three of the tensors before.

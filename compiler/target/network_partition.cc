@@ -1,4 +1,4 @@
-#include "compiler/network_partition.h"
+#include "compiler/target/network_partition.h"
 
 #include <algorithm>
 #include <limits>
@@ -8,9 +8,11 @@
 #include <unordered_set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "compiler/backend/parts.h"
+#include "compiler/ir/tensor.h"
 #include "compiler/ir/tensor_proto.h"
 #include "compiler/quantization/operators.h"
 #include "compiler/target/cost_model.h"
@@ -30,6 +32,9 @@ constexpr char kStandIn[] = "AX650N";
 constexpr double kCpuPartSeconds = 20e-6;
 constexpr double kTensorSeconds = 5e-6;
 
+// Half of the estimates are further off than this: less is not worth a part.
+constexpr double kWorthOfParts = 0.2;
+
 // For a chip of which no figures are known, so that layers stay on the NPU and hand-overs are few.
 constexpr double kUnknownPartSeconds = 500e-6;
 constexpr double kUnknownNodeSeconds = 10e-6;
@@ -42,6 +47,13 @@ bool RunsInFloat(const v1::TargetDescription& target, const onnx::NodeProto& nod
   static const auto* operators =
       new std::set<std::string>{"LeakyRelu", "Sigmoid", "Relu", "Add", "Mul", "Div", "Sub", "Concat", "Softmax"};
   return operators->contains(node.op_type());
+}
+
+// 0 if it is not known.
+double BytesOf(Graph& graph, const std::string& tensor) {
+  const auto shape = graph.Shape(tensor);
+  const size_t element = ElementSize(graph.ElementType(tensor));
+  return shape.has_value() ? static_cast<double>(NumElements(*shape)) * static_cast<double>(element) : 0;
 }
 
 HandOverCosts HandOver(const v1::TargetDescription& target, const CostModel* model) {
@@ -85,7 +97,7 @@ class Placer {
       // That the CPU is quicker is no reason to leave the NPU: it has other work. Saving a hand-over is one.
       if (cost.may_run_on_npu) cost.cpu_seconds = std::max(cost.cpu_seconds, cost.npu_seconds);
     }
-    return Describe(PartitionGraph(graph_, weighed, HandOver(description_, model), has_layer), costs);
+    return Describe(PartitionGraph(graph_, weighed, HandOver(description_, model), has_layer, kWorthOfParts), costs);
   }
 
  private:
@@ -148,9 +160,10 @@ class Placer {
       return reason->second;
     }
     if (!tail_.contains(&node) || is_asked_for) return "";
-    if (is_float) return reason->second;
     const auto& spoiled = description_.cpu_tail_operators();
-    if (std::find(spoiled.begin(), spoiled.end(), node.op_type()) == spoiled.end()) return "";
+    if (std::find(spoiled.begin(), spoiled.end(), node.op_type()) == spoiled.end()) {
+      return is_float ? reason->second : "";
+    }
     return absl::StrCat("runs on the CPU: 8 bits would spoil what ", node.op_type(), " makes of the network's results");
   }
 
@@ -353,6 +366,11 @@ class Labeller {
 
 }  // namespace
 
+NetworkPartitioner::NetworkPartitioner(const v1::TargetDescription& description, v1::NpuMode mode)
+    : mode_(std::move(mode)) {
+  if (!description.cpu_only()) description_ = description;
+}
+
 absl::StatusOr<NetworkPartitioner> NetworkPartitioner::Create(const v1::Target& target,
                                                               std::vector<std::string>& notes) {
   NetworkPartitioner partitioner;
@@ -387,10 +405,27 @@ absl::StatusOr<NetworkPartition> NetworkPartitioner::Divide(Graph& graph,
   return Placer(graph, left_out, bits_of, target_, description_).Place(model.ok() ? &*model : nullptr);
 }
 
+double EstimateHandOverUs(Graph& graph, const v1::TargetDescription& target) {
+  const HandOverCosts costs = HandOver(target, nullptr);
+  double seconds = 0;
+  for (const PartTensors& part : PartsOf(graph)) {
+    if (!absl::StartsWith(part.name, "cpu")) continue;
+    seconds += costs.seconds_per_cpu_part;
+    for (const auto* tensors : {&part.inputs, &part.outputs}) {
+      for (const std::string& tensor : *tensors) {
+        // The network's own inputs and outputs are the CPU's in any case.
+        if (graph.Producer(tensor) == nullptr || graph.IsGraphOutput(tensor)) continue;
+        seconds += costs.seconds_per_tensor + costs.seconds_per_byte * BytesOf(graph, tensor);
+      }
+    }
+  }
+  return seconds * kPerSecond;
+}
+
 void LabelParts(const NetworkPartition& partition, Graph& graph) {
   for (onnx::NodeProto* node : graph.nodes()) {
     const auto part = partition.part_of.find(MadeBy(*node));
-    if (part != partition.part_of.end()) SetPart(node, partition.parts[part->second].name);
+    SetPart(node, part == partition.part_of.end() ? "" : partition.parts[part->second].name);
   }
 }
 

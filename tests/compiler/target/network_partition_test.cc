@@ -1,4 +1,4 @@
-#include "compiler/network_partition.h"
+#include "compiler/target/network_partition.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

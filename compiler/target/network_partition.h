@@ -40,6 +40,9 @@ struct NetworkPartition {
 // Knows a chip and a mode of its NPU. Thread-safe.
 class NetworkPartitioner {
  public:
+  // For a chip that is described, and one of its modes. Nothing is cut by hand.
+  NetworkPartitioner(const v1::TargetDescription& description, v1::NpuMode mode);
+
   // `notes` gets a sentence if the chip or the mode is not described and another stands for it.
   // Errors: those of the descriptions.
   static absl::StatusOr<NetworkPartitioner> Create(const v1::Target& target, std::vector<std::string>& notes);
@@ -61,12 +64,20 @@ class NetworkPartitioner {
   bool has_npu() const { return !description_.name().empty(); }
 
  private:
+  NetworkPartitioner() = default;
+
   v1::Target target_;
+  // Empty where there is no NPU.
   v1::TargetDescription description_;
   v1::NpuMode mode_;
 };
 
-// Notes on each node which part it is in.
+// What it takes to start the CPU's parts and to hand tensors over between parts, besides what starting the network
+// takes, in microseconds. `graph` is labelled; what is quantized is handed over as it is. Assumed: see
+// docs/partition.md.
+double EstimateHandOverUs(Graph& graph, const v1::TargetDescription& target);
+
+// Notes on each node which part it is in; none where nothing is divided.
 void LabelParts(const NetworkPartition& partition, Graph& graph);
 
 // Does the same for the nodes that quantization added. QuantizeLinear is on the NPU; so is DequantizeLinear, so that
