@@ -35,9 +35,9 @@
 #include "compiler/frontend/simplify.h"
 #include "compiler/frontend/verify_equivalence.h"
 #include "compiler/ir/tensor_proto.h"
-#include "compiler/target/network_partition.h"
 #include "compiler/network_quantizer.h"
 #include "compiler/target/estimate_model.h"
+#include "compiler/target/network_partition.h"
 #include "compiler/target/target.h"
 
 namespace joinery::compiler {

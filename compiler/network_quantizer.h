@@ -15,7 +15,6 @@
 #include "compiler/calibration/observe.h"
 #include "compiler/frontend/import_quantization.h"
 #include "compiler/ir/graph.h"
-#include "compiler/target/network_partition.h"
 #include "compiler/precision_search.h"
 #include "compiler/quantization/channel_class.h"
 #include "compiler/quantization/equalize.h"
@@ -23,6 +22,7 @@
 #include "compiler/quantization/plan.h"
 #include "compiler/quantization/quantization.h"
 #include "compiler/quantization/smooth.h"
+#include "compiler/target/network_partition.h"
 #include "joinery/v1/manifest.pb.h"
 #include "onnx/onnx_pb.h"
 
