@@ -112,6 +112,7 @@ absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments) {
   const bool is_changed = compiler::WriteConfiguration(configuration) != compiler::WriteConfiguration(written);
   inputs.spec.set_configuration(is_changed ? compiler::WriteConfiguration(configuration) : *text);
   for (const std::string& shape : arguments.input_shapes) inputs.spec.add_input_shapes(shape);
+  inputs.spec.set_device(arguments.device);
   inputs.spec.set_model_name(BaseName(arguments.model));
   inputs.spec.set_calibration_name(BaseName(calibration));
   inputs.spec.set_configuration_name(BaseName(arguments.config));

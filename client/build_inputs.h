@@ -22,6 +22,7 @@ struct BuildArguments {
   std::vector<std::string> input_shapes;
   // What of the algorithms the command line says; it beats the configuration.
   compiler::QuantizationOverrides quantization;
+  v1::Device device = v1::DEVICE_UNSPECIFIED;
 };
 
 struct BuildInputs {

@@ -41,6 +41,12 @@ void AddJobOptions(CLI::App& command, JobOptionArguments& arguments) {
       ->check(CLI::Range(0, 64))
       ->type_name("N")
       ->group(kGroup);
+  command
+      .add_option("--gpu-memory", arguments.gpu_memory_bytes,
+                  "Only on a worker that has so much free on one GPU, as 8GiB")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->type_name("SIZE")
+      ->group(kGroup);
   command.add_option("--require-label", arguments.labels, "Only on a worker with this label; may be repeated")
       ->type_name("LABEL")
       ->allow_extra_args(false)
@@ -60,11 +66,13 @@ absl::StatusOr<v1::JobOptions> ParseJobOptions(const JobOptionArguments& argumen
   if (!arguments.finish_within.empty()) {
     RETURN_IF_ERROR(ParseInto(arguments.finish_within, "--finish-within", *options.mutable_finish_within()));
   }
-  if (arguments.cpus > 0 || arguments.memory_bytes > 0 || arguments.gpus > 0 || !arguments.labels.empty()) {
+  if (arguments.cpus > 0 || arguments.memory_bytes > 0 || arguments.gpus > 0 || arguments.gpu_memory_bytes > 0 ||
+      !arguments.labels.empty()) {
     v1::Requirements& requirements = *options.mutable_requirements();
     requirements.set_cpus(arguments.cpus);
     requirements.set_memory_bytes(static_cast<int64_t>(arguments.memory_bytes));
     requirements.set_gpus(arguments.gpus);
+    requirements.set_gpu_memory_bytes(static_cast<int64_t>(arguments.gpu_memory_bytes));
     for (const std::string& label : arguments.labels) requirements.add_labels(label);
   }
   options.set_fresh(arguments.fresh);

@@ -18,6 +18,7 @@ struct JobOptionArguments {
   int cpus = 0;
   uint64_t memory_bytes = 0;
   int gpus = 0;
+  uint64_t gpu_memory_bytes = 0;
   std::vector<std::string> labels;
   bool fresh = false;
 };

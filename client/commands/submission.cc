@@ -1,5 +1,7 @@
 #include "client/commands/submission.h"
 
+#include <map>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -50,6 +52,21 @@ void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
       ->type_name("NAME:DIMS")
       ->allow_extra_args(false);
   AddQuantizationOptions(command, arguments.quantization);
+  command
+      .add_option("--device", arguments.device,
+                  "Where models run on the worker: auto (a GPU that works, else the CPU), cpu, cuda (or fail)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, v1::Device>{
+          {"auto", v1::DEVICE_UNSPECIFIED}, {"cpu", v1::DEVICE_CPU}, {"cuda", v1::DEVICE_CUDA}}))
+      ->type_name("auto|cpu|cuda");
+  command.add_flag(
+      "--gpu", [&arguments](int64_t) { arguments.device = v1::DEVICE_CUDA; }, "The same as --device cuda");
+}
+
+// What the inputs ask of workers beyond what the options say.
+void AddRequirements(const BuildArguments& inputs, v1::JobOptions& options) {
+  if (inputs.device == v1::DEVICE_CUDA && options.requirements().gpus() == 0) {
+    options.mutable_requirements()->set_gpus(1);
+  }
 }
 
 // All of them, before any is sent: a mistake in the last is told at once.
@@ -87,8 +104,9 @@ void AddSubmissionArguments(CLI::App& command, SubmissionArguments& arguments) {
 }
 
 absl::StatusOr<std::vector<v1::Job>> SubmitBuilds(Invocation& invocation, const SubmissionArguments& arguments) {
-  ASSIGN_OR_RETURN(const v1::JobOptions options, ParseJobOptions(arguments.options));
+  ASSIGN_OR_RETURN(v1::JobOptions options, ParseJobOptions(arguments.options));
   ASSIGN_OR_RETURN(std::vector<BuildInputs> inputs, OpenAll(arguments));
+  AddRequirements(arguments.inputs, options);
   ASSIGN_OR_RETURN(Session* const session, invocation.Connect());
   std::vector<v1::JobSpec> specs;
   specs.reserve(inputs.size());

@@ -10,12 +10,19 @@
 namespace joinery::client {
 namespace {
 
-// "8 CPUs, 16.0 GB, 1 GPUs, lab".
+// "NVIDIA A10 (8.6, 20.1 GB of 25.8 GB free)".
+std::string DescribeGpu(const v1::Gpu& gpu) {
+  return absl::StrCat(gpu.name(), " (", gpu.architecture(), ", ", FormatBytes(gpu.free_memory_bytes()), " of ",
+                      FormatBytes(gpu.memory_bytes()), " free)");
+}
+
+// "8 CPUs, 16.0 GB, 1 GPUs, NVIDIA A10 (8.6, 20.1 GB of 25.8 GB free), lab".
 std::string DescribeCapabilities(const v1::Capabilities& capabilities) {
   std::vector<std::string> parts;
   if (capabilities.cpus() > 0) parts.push_back(absl::StrCat(capabilities.cpus(), " CPUs"));
   if (capabilities.memory_bytes() > 0) parts.push_back(FormatBytes(capabilities.memory_bytes()));
   if (capabilities.gpus() > 0) parts.push_back(absl::StrCat(capabilities.gpus(), " GPUs"));
+  for (const v1::Gpu& gpu : capabilities.gpu_devices()) parts.push_back(DescribeGpu(gpu));
   parts.insert(parts.end(), capabilities.labels().begin(), capabilities.labels().end());
   return absl::StrJoin(parts, ", ");
 }

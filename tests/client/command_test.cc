@@ -162,6 +162,45 @@ TEST_F(CommandTest, BuildUploadsWaitsAndFetches) {
   EXPECT_THAT(server_.state().uploads, SizeIs(2));
 }
 
+TEST_F(CommandTest, AJobAsksForAGpuAndItsMemory) {
+  const std::vector<std::string> submit = {"submit", "model.onnx", "--config", "c.prototxt"};
+  const auto run = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), submit.begin(), submit.end());
+    return Run(options).exit_code;
+  };
+  const v1::BuildSpec& build = server_.state().submitted;
+  const auto needs = [&] { return server_.state().submitted_options.requirements(); };
+  EXPECT_EQ(run({}), 0);
+  EXPECT_EQ(build.device(), v1::DEVICE_UNSPECIFIED);
+  EXPECT_EQ(needs().gpus(), 0);
+  EXPECT_EQ(run({"--gpu", "--gpu-memory", "8GiB"}), 0);
+  EXPECT_EQ(build.device(), v1::DEVICE_CUDA);
+  EXPECT_EQ(needs().gpus(), 1);
+  EXPECT_EQ(needs().gpu_memory_bytes(), int64_t{8} << 30);
+  EXPECT_EQ(run({"--device", "cuda", "--require-gpus", "2"}), 0);
+  EXPECT_EQ(needs().gpus(), 2);
+  EXPECT_EQ(run({"--device", "cpu"}), 0);
+  EXPECT_EQ(build.device(), v1::DEVICE_CPU);
+  EXPECT_EQ(needs().gpus(), 0);
+  EXPECT_EQ(run({"--device", "tpu"}), 2);
+}
+
+TEST_F(CommandTest, WorkersTellTheirGpus) {
+  v1::Worker worker;
+  worker.set_name("lab");
+  worker.mutable_capabilities()->set_cpus(8);
+  worker.mutable_capabilities()->set_gpus(1);
+  worker.mutable_capabilities()->add_labels("vendor:pulsar2");
+  v1::Gpu& gpu = *worker.mutable_capabilities()->add_gpu_devices();
+  gpu.set_name("NVIDIA A10");
+  gpu.set_architecture("8.6");
+  gpu.set_memory_bytes(25'800'000'000);
+  gpu.set_free_memory_bytes(20'100'000'000);
+  server_.state().workers = {worker};
+  EXPECT_THAT(Run({"workers"}).out,
+              HasSubstr("8 CPUs, 1 GPUs, NVIDIA A10 (8.6, 20.1 GB of 25.8 GB free), vendor:pulsar2"));
+}
+
 TEST_F(CommandTest, AReportAsAWebPageIsFetchedIfThereIsOne) {
   AddJob(v1::JOB_STATE_SUCCEEDED);
   const std::vector<std::string> fetch = {"fetch", "job-1", "--html-report", "r.html"};

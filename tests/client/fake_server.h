@@ -45,6 +45,8 @@ struct FakeState {
   std::vector<int64_t> download_offsets;  // Of DownloadBlob.
   std::vector<int64_t> watch_sequences;   // after_sequence of WatchJob.
   v1::BuildSpec submitted;                // The newest.
+  v1::JobOptions submitted_options;       // The same job's.
+  std::vector<v1::Worker> workers;
 };
 
 class FakeBlobs : public v1::BlobService::Service {
@@ -138,6 +140,7 @@ class FakeJobs : public v1::JobService::Service {
     const absl::MutexLock lock(&state_.mutex);
     state_.request_ids.push_back(request->request_id());
     state_.submitted = request->spec().build();
+    state_.submitted_options = request->options();
     if (state_.lose_submissions-- > 0) return {grpc::StatusCode::UNAVAILABLE, "the answer was lost"};
     response->set_id("job-1");
     response->set_state(v1::JOB_STATE_QUEUED);
@@ -188,6 +191,21 @@ class FakeJobs : public v1::JobService::Service {
   FakeState& state_;
 };
 
+class FakeWorkers : public v1::WorkerService::Service {
+ public:
+  explicit FakeWorkers(FakeState& state) : state_(state) {}
+
+  grpc::Status ListWorkers(grpc::ServerContext* /*context*/, const v1::ListWorkersRequest* /*request*/,
+                           v1::ListWorkersResponse* response) override {
+    const absl::MutexLock lock(&state_.mutex);
+    for (const v1::Worker& worker : state_.workers) *response->add_workers() = worker;
+    return grpc::Status::OK;
+  }
+
+ private:
+  FakeState& state_;
+};
+
 class FakeServer {
  public:
   FakeServer() {
@@ -196,6 +214,7 @@ class FakeServer {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&blobs_);
     builder.RegisterService(&jobs_);
+    builder.RegisterService(&workers_);
     server_ = builder.BuildAndStart();
     address_ = absl::StrCat("127.0.0.1:", port);
   }
@@ -237,6 +256,7 @@ class FakeServer {
   FakeState state_;
   FakeBlobs blobs_{state_};
   FakeJobs jobs_{state_};
+  FakeWorkers workers_{state_};
   std::string address_;
   std::unique_ptr<grpc::Server> server_;
 };
