@@ -113,6 +113,9 @@ absl::StatusOr<BuildInputs> OpenBuildInputs(const BuildArguments& arguments) {
   inputs.spec.set_configuration(is_changed ? compiler::WriteConfiguration(configuration) : *text);
   for (const std::string& shape : arguments.input_shapes) inputs.spec.add_input_shapes(shape);
   inputs.spec.set_device(arguments.device);
+  if (arguments.vendor_binary) {
+    inputs.spec.set_vendor_tool(std::holds_alternative<v1::pulsar2::BuildConfig>(configuration) ? "pulsar2" : "pulsar");
+  }
   inputs.spec.set_model_name(BaseName(arguments.model));
   inputs.spec.set_calibration_name(BaseName(calibration));
   inputs.spec.set_configuration_name(BaseName(arguments.config));

@@ -23,6 +23,8 @@ struct BuildArguments {
   // What of the algorithms the command line says; it beats the configuration.
   compiler::QuantizationOverrides quantization;
   v1::Device device = v1::DEVICE_UNSPECIFIED;
+  // Also have the vendor's tool, whose dialect the configuration has, make its binary.
+  bool vendor_binary = false;
 };
 
 struct BuildInputs {

@@ -64,6 +64,17 @@ absl::Status CheckBlob(absl::string_view field, const v1::BlobRef& blob,
   return absl::OkStatus();
 }
 
+// What the job asks of its worker: what its options say, and the tool that its spec names.
+v1::JobOptions Complete(v1::JobOptions options, const v1::JobSpec& spec) {
+  if (spec.build().vendor_tool().empty()) return options;
+  std::string label = absl::StrCat("vendor:", spec.build().vendor_tool());
+  const auto& labels = options.requirements().labels();
+  if (std::find(labels.begin(), labels.end(), label) == labels.end()) {
+    options.mutable_requirements()->add_labels(std::move(label));
+  }
+  return options;
+}
+
 }  // namespace
 
 JobQueue::JobQueue(storage::JobStore& jobs, BlobAccess& blobs, const JobQueueOptions& options)
@@ -91,8 +102,11 @@ absl::StatusOr<std::optional<v1::Job>> JobQueue::FindAnswer(const access::Caller
 absl::StatusOr<storage::Submission> JobQueue::Prepare(const access::Caller& caller, const v1::JobSpec& spec,
                                                       const v1::JobOptions& options) {
   RETURN_IF_ERROR(CheckBlobs(caller.project, spec));
-  storage::Submission submission = {
-      .spec = spec, .request_id = "", .options = options, .user = caller.user, .project = caller.project};
+  storage::Submission submission = {.spec = spec,
+                                    .request_id = "",
+                                    .options = Complete(options, spec),
+                                    .user = caller.user,
+                                    .project = caller.project};
   submission.token_id = caller.token_id;
   submission.peer = caller.peer;
   if (!options.fresh()) {

@@ -58,9 +58,7 @@ absl::Status ValidateBuildSpec(const v1::BuildSpec& build) {
   RETURN_IF_ERROR(ValidateLength("build.configuration", build.configuration(), kMaxConfigurationBytes));
   RETURN_IF_ERROR(ValidateInputShapes("build.input_shapes", build.input_shapes()));
   if (!v1::Device_IsValid(build.device())) return Invalid("build.device", "is none that this server knows");
-  if (!build.vendor_tool().empty()) {
-    return Invalid("build.vendor_tool", "is set, but workers of this version run no vendor's tool");
-  }
+  RETURN_IF_ERROR(ValidateOptionalName("build.vendor_tool", build.vendor_tool(), kMaxIdBytes));
   RETURN_IF_ERROR(ValidateOptionalName("build.model_name", build.model_name(), kMaxNameBytes));
   RETURN_IF_ERROR(ValidateOptionalName("build.calibration_name", build.calibration_name(), kMaxNameBytes));
   return ValidateOptionalName("build.configuration_name", build.configuration_name(), kMaxNameBytes);

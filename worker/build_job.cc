@@ -1,15 +1,20 @@
 #include "worker/build_job.h"
 
+#include <filesystem>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "worker/child_process.h"
 #include "worker/compiler_job.h"
 #include "worker/display_names.h"
+#include "worker/text.h"
 
 namespace joinery::worker {
 namespace {
@@ -17,6 +22,7 @@ namespace {
 constexpr char kArtifactFile[] = "out.joint";
 constexpr char kReportFile[] = "report.json";
 constexpr char kHtmlReportFile[] = "report.html";
+constexpr size_t kMaxToolBytes = 128;
 
 v1::Failure NoGpu() {
   v1::Failure failure;
@@ -55,6 +61,33 @@ void SuspectGpu(const v1::Failure& failure, const std::optional<GpuLease>& gpu, 
                                                                    gpu::Describe(gpu->gpu), ": ", status.message()));
 }
 
+// "NAME=PATH"; nullopt if this worker does not have the tool.
+std::optional<std::string> FindVendorTool(const std::string& name, const CompilerSettings& compiler) {
+  for (const std::string& tool : compiler.vendor_tools) {
+    if (absl::StartsWith(tool, absl::StrCat(name, "="))) return tool;
+  }
+  return std::nullopt;
+}
+
+v1::Failure NoVendorTool(const std::string& name) {
+  v1::Failure failure;
+  failure.set_reason(v1::FAILURE_REASON_WORKER_FAULT);
+  failure.set_message(absl::StrCat("the job asks for a binary of ", CleanText(name, kMaxToolBytes),
+                                   ", which this worker does not have (--vendor-tool); jobs that want it should ask "
+                                   "for workers with the label vendor:",
+                                   CleanText(name, kMaxToolBytes)));
+  return failure;
+}
+
+// The compiler runs the tool in its own sandbox and under its own limits, and ends it first if it takes too long.
+void AddVendorTool(const std::string& tool, ChildCommand& command) {
+  command.arguments.push_back(absl::StrCat("--vendor-tool=", tool));
+  command.arguments.push_back(absl::StrCat("--vendor-time-limit=", absl::FormatDuration(command.limits.wall_time)));
+  const std::filesystem::path path(tool.substr(tool.find('=') + 1));
+  // What a program brings along lies beside it.
+  command.readable.push_back(path.has_parent_path() && path.parent_path() != "/" ? path.parent_path() : path);
+}
+
 ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, const std::vector<std::string>& inputs,
                          const CompilerSettings& compiler) {
   ChildCommand command;
@@ -78,10 +111,13 @@ ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, c
 absl::StatusOr<std::optional<v1::Failure>> RunOnDevice(const v1::BuildSpec& spec, const std::string& folder,
                                                        const std::vector<std::string>& inputs,
                                                        const BuildContext& context) {
+  const std::optional<std::string> vendor_tool = FindVendorTool(spec.vendor_tool(), context.compiler);
+  if (!spec.vendor_tool().empty() && !vendor_tool.has_value()) return NoVendorTool(spec.vendor_tool());
   const std::optional<GpuLease> gpu = TakeGpu(spec, context);
   if (spec.device() == v1::DEVICE_CUDA && !gpu.has_value()) return NoGpu();
   ChildCommand command = MakeCommand(spec, folder, inputs, context.compiler);
   ChooseDevice(spec, gpu, context, command);
+  if (vendor_tool.has_value()) AddVendorTool(*vendor_tool, command);
   ASSIGN_OR_RETURN(std::optional<v1::Failure> failure, RunCompiler(std::move(command), DisplayNames(spec), context));
   if (failure.has_value()) SuspectGpu(*failure, gpu, context);
   return failure;

@@ -29,6 +29,8 @@ struct CompilerSettings {
   std::function<absl::Status()> check = [] { return absl::OkStatus(); };
   // Null: jobs have no GPU. Must outlive the jobs.
   GpuPool* gpus = nullptr;
+  // "NAME=PATH" of the vendors' tools that jobs may use.
+  std::vector<std::string> vendor_tools = {};
   // Whether the compiler can use a GPU. Asked after a job failed on it.
   GpuPool::Check check_gpu = [](const gpu::Gpu&) { return absl::OkStatus(); };
 };

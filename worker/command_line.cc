@@ -5,6 +5,7 @@
 #include <iostream>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/version.h"
 #include "gpu/selection.h"
@@ -70,6 +71,21 @@ CLI::Option* AddDuration(CLI::App& app, const char* name, absl::Duration& durati
 std::string CheckName(const std::string& name) {
   const bool good = !name.empty() && name == CleanText(name, kMaxNameBytes);
   return good ? "" : "names and labels have 1 to 128 bytes of printable text";
+}
+
+// What is wrong with it; empty if nothing is.
+std::string CheckVendorTool(const std::string& text) {
+  const bool is_known = absl::StartsWith(text, "pulsar2=") || absl::StartsWith(text, "pulsar=");
+  const std::string path = text.substr(text.find('=') + 1);
+  if (absl::StartsWith(path, "docker://")) {
+    return "the sandbox has no way to docker: run joinery-worker in a container made from the image, as "
+           "docs/vendor_backend.md says, and name the tool's path in it";
+  }
+  std::error_code ignored;
+  if (!is_known || !absl::StartsWith(path, "/") || !std::filesystem::is_regular_file(path, ignored)) {
+    return absl::StrCat("\"", text, "\" names no program: write pulsar2=/path/to/pulsar2 or pulsar=/path/to/pulsar");
+  }
+  return "";
 }
 
 CLI::Option* AddFolder(CLI::App& app, const char* name, std::string& folder, const char* help) {
@@ -147,6 +163,11 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundin
   app.add_option("--gpu-libraries", settings.gpu_libraries,
                  "Folder of ONNX Runtime's GPU build, of CUDA or of cuDNN; may be given more than once")
       ->type_name("DIR");
+  app.add_option("--vendor-tool", settings.vendor_tools,
+                 "A vendor's tool that jobs may use: pulsar2=/path or pulsar=/path; may be given more than once")
+      ->check(CheckVendorTool)
+      ->allow_extra_args(false)
+      ->type_name("NAME=PATH");
   app.add_option("--label", settings.labels, "What jobs may ask workers for, such as zone=lab; may be repeated")
       ->check(CheckName)
       ->allow_extra_args(false)
@@ -166,6 +187,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Surroundin
       "Examples:\n"
       "  joinery-worker --server build.example:7420 --memory-limit 16GiB\n"
       "  joinery-worker --gpus 2,3 --gpu-libraries /opt/onnxruntime-gpu/lib\n"
+      "  joinery-worker --vendor-tool pulsar2=/opt/pulsar2/bin/pulsar2\n"
       "  joinery-worker check");
   try {
     app.parse(argc, argv);

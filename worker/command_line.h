@@ -38,6 +38,8 @@ struct Settings {
   std::optional<std::vector<int>> gpus;
   // Absolute; see GpuPoolOptions.
   std::vector<std::string> gpu_libraries;
+  // "NAME=PATH" of vendors' tools, as joineryc build takes them.
+  std::vector<std::string> vendor_tools;
   // What jobs may ask for, besides CPUs, memory and GPUs, which are found out.
   std::vector<std::string> labels;
   // Only look at compiler and sandbox, and say what they are like.

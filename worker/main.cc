@@ -124,6 +124,13 @@ ChildLimits MakeLimits(const Settings& settings) {
           .wall_time = settings.time_limit};
 }
 
+// Those that were given, and one for each vendor's tool.
+std::vector<std::string> LabelsOf(const Settings& settings) {
+  std::vector<std::string> labels = settings.labels;
+  for (const std::string& tool : settings.vendor_tools) labels.push_back("vendor:" + tool.substr(0, tool.find('=')));
+  return labels;
+}
+
 absl::Status Run(const Settings& settings, const std::stop_token& stop, const std::stop_token& hand_back) {
   ASSIGN_OR_RETURN(const credentials::Credentials credentials, credentials::ReadCredentials(settings.credentials));
   RETURN_IF_ERROR(credentials::CheckTokenIsSafe(credentials, settings.server));
@@ -162,9 +169,10 @@ absl::Status Run(const Settings& settings, const std::stop_token& stop, const st
   const auto check = [&] { return ReadCompilerVersion(settings.compiler, proven.sandbox, work_folder).status(); };
   LeaseLoop loop({.worker_name = settings.name,
                   .server = settings.server,
-                  .compiler = {settings.compiler, MakeLimits(settings), proven.sandbox, check, &gpus, check_gpu},
+                  .compiler = {settings.compiler, MakeLimits(settings), proven.sandbox, check, &gpus,
+                               settings.vendor_tools, check_gpu},
                   .compiler_version = proven.compiler_version,
-                  .capabilities = DetectCapabilities(settings.memory_bytes, settings.labels),
+                  .capabilities = DetectCapabilities(settings.memory_bytes, LabelsOf(settings)),
                   .tracer = tracer.get(),
                   .metrics = &metrics},
                  *workers, *blobs, cache, work_folder, clock, stopwatch, random);

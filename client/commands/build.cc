@@ -100,6 +100,7 @@ void AddBuild(CLI::App& parent, Command* command) {
       "  joinery build model.onnx --config pulsar2.json --preset accurate --layer-bits 'Conv_0=16'\n"
       "  joinery build dynamic.onnx --config c.prototxt --input-shape data:1x3x224x224\n"
       "  joinery build model.onnx --config c.prototxt --gpu --gpu-memory 8GiB\n"
+      "  joinery build model.onnx --config pulsar2.json --vendor-binary\n"
       "  joinery build models/*.onnx --config c.prototxt -o built/ --priority 10\n"
       "\n"
       "Ctrl-C stops the waiting, not the job. Next: joinery jobs logs @last");

@@ -55,11 +55,15 @@ void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
   command
       .add_option("--device", arguments.device,
                   "Where models run on the worker: auto (a GPU that works, else the CPU), cpu, cuda (or fail)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, v1::Device>{
-          {"auto", v1::DEVICE_UNSPECIFIED}, {"cpu", v1::DEVICE_CPU}, {"cuda", v1::DEVICE_CUDA}}))
+      ->transform(CLI::CheckedTransformer(std::map<std::string, v1::Device>{{"auto", v1::DEVICE_UNSPECIFIED},
+                                                                            {"cpu", v1::DEVICE_CPU},
+                                                                            {"cuda", v1::DEVICE_CUDA}})
+                      .description(""))
       ->type_name("auto|cpu|cuda");
   command.add_flag(
       "--gpu", [&arguments](int64_t) { arguments.device = v1::DEVICE_CUDA; }, "The same as --device cuda");
+  command.add_flag("--vendor-binary", arguments.vendor_binary,
+                   "Also have the vendor's tool make its binary and attach it; on a worker that has the tool");
 }
 
 // What the inputs ask of workers beyond what the options say.

@@ -41,6 +41,11 @@ bool HasManifest(const onnx::ModelProto& model) { return FindManifest(model) != 
 absl::StatusOr<int64_t> WriteJoint(const std::string& path, onnx::ModelProto model, const v1::Manifest& manifest) {
   model.set_producer_name(kProducer);
   model.set_producer_version(manifest.tool_version());
+  auto& properties = *model.mutable_metadata_props();
+  properties.erase(
+      std::remove_if(properties.begin(), properties.end(),
+                     [](const onnx::StringStringEntryProto& property) { return property.key() == kManifestKey; }),
+      properties.end());
   onnx::StringStringEntryProto* entry = model.add_metadata_props();
   entry->set_key(kManifestKey);
   entry->set_value(ToJson(manifest, /*pretty=*/false));

@@ -22,12 +22,15 @@
 #include "compiler/failure.h"
 #include "compiler/target/print_cost.h"
 #include "compiler/target/target.h"
+#include "compiler/vendor/vendor_binary.h"
 
 namespace joinery::compiler {
 namespace {
 
 struct BuildOptions {
   gpu::DeviceChoice device;
+  // Without a name: no vendor's tool.
+  VendorOptions vendor;
   BuildArguments arguments;
   ConfigurationOptions configuration;
   std::vector<std::string> targets;
@@ -35,6 +38,16 @@ struct BuildOptions {
 };
 
 std::string Megabytes(int64_t bytes) { return absl::StrFormat("%.1f MB", static_cast<double>(bytes) / 1e6); }
+
+void PrintVendorBinary(const v1::VendorBinary& binary) {
+  if (binary.tool().empty()) return;
+  std::cout << absl::StrFormat("%s %s made %s for %s (%s, sha256 %s)\n", binary.tool(), binary.tool_version(),
+                               binary.file_name(), binary.hardware(), Megabytes(binary.size_bytes()), binary.sha256());
+  for (const v1::OutputPrecision& output : binary.outputs()) {
+    std::cout << absl::StrFormat("Its %s against the .joint's: cosine-sim: %.4f  2-norm RE: %.2f%%\n", output.name(),
+                                 output.cosine_mean(), 100 * output.relative_error());
+  }
+}
 
 void PrintReport(const v1::Report& report, const std::string& output_path) {
   const v1::Precision& precision = report.manifest().precision();
@@ -58,6 +71,7 @@ void PrintReport(const v1::Report& report, const std::string& output_path) {
     std::cout << absl::StrFormat("Estimate for %s, mode %s: %.2f ms, not measured: %s\n", cost.target(), cost.mode(),
                                  cost.latency_ms(), FormatCostError(cost));
   }
+  PrintVendorBinary(report.manifest().vendor_binary());
   double seconds = 0;
   for (const v1::StageTime& stage : report.stages()) seconds += stage.seconds();
   std::cout << absl::StrFormat("Took %.2f s and %s of memory\n", seconds, Megabytes(report.peak_memory_bytes()));
@@ -94,6 +108,8 @@ absl::StatusOr<std::vector<v1::Report>> RunBuild(BuildOptions& options, BuildLis
   RETURN_IF_ERROR(WithReason(ParseTargets(options), v1::FAILURE_REASON_INVALID_CONFIG));
   RETURN_IF_ERROR(WithReason(ReadConfiguration(options.configuration, options.arguments),
                              v1::FAILURE_REASON_INVALID_CONFIG, options.configuration.path));
+  const bool wants_binary = !options.vendor.tool.name.empty();
+  if (wants_binary) RETURN_IF_ERROR(CheckVendorTool(options.vendor.tool, options.arguments.configuration));
   // Memory is limited where joineryc is a worker's child; then it ends like this.
   try {
     absl::StatusOr<std::vector<v1::Report>> reports;
@@ -105,6 +121,9 @@ absl::StatusOr<std::vector<v1::Report>> RunBuild(BuildOptions& options, BuildLis
           return reports.status();
         },
         [&](absl::string_view warning) { listener.OnLog(v1::LOG_LEVEL_WARNING, warning); }));
+    if (wants_binary) {
+      RETURN_IF_ERROR(AttachVendorBinary(options.vendor, options.arguments, reports->front(), listener));
+    }
     return reports;
   } catch (const std::bad_alloc&) {
     return WithReason(absl::ResourceExhaustedError("memory ran out: give the job more, or the model a smaller input"),
@@ -130,6 +149,29 @@ int BuildAndReport(BuildOptions& options) {
     PrintReport(report, reports->size() > 1 ? PathForTarget(path, target) : path);
   }
   return kExitSuccess;
+}
+
+void AddVendorOptions(CLI::App& command, VendorOptions& vendor) {
+  command
+      .add_option_function<std::string>(
+          "--vendor-tool",
+          [&vendor](const std::string& text) {
+            const absl::StatusOr<VendorTool> tool = ParseVendorTool(text);
+            if (!tool.ok()) throw CLI::ValidationError("--vendor-tool", std::string(tool.status().message()));
+            vendor.tool = *tool;
+          },
+          "Also have the vendor's tool make its binary, and attach it to the .joint")
+      ->type_name("NAME=PATH|NAME=docker://IMAGE");
+  command
+      .add_option_function<std::string>(
+          "--vendor-time-limit",
+          [&vendor](const std::string& text) {
+            if (!absl::ParseDuration(text, &vendor.time_limit) || vendor.time_limit <= absl::ZeroDuration()) {
+              throw CLI::ValidationError("--vendor-time-limit", "write 90s, 30m or 2h");
+            }
+          },
+          "How long it may take")
+      ->type_name("DURATION [1h]");
 }
 
 }  // namespace
@@ -165,6 +207,9 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
           "--target", options->targets,
           "CHIP or CHIP:MODE to build for, as AX630C:NPU1; repeatable: one calibration, M.CHIP.MODE.joint each")
       ->allow_extra_args(false);
+  AddVendorOptions(*command, options->vendor);
+  // Its tool makes a binary for what the configuration says.
+  command->get_option("--vendor-tool")->excludes("--target");
   command->add_option("--events-fd", options->events_fd, "Write events as JSON lines to this descriptor");
   AddConfigurationOptions(*command, options->configuration);
   command->footer(
@@ -175,6 +220,7 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
       "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --target-cosine 0.998\n"
       "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --device cuda:0\n"
       "  joineryc build --input m.onnx --config c.prototxt --output m.joint --target AX630C:NPU1 --target AX650N\n"
+      "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --vendor-tool pulsar2=/opt/bin/pulsar2\n"
       "  joineryc build --input m.onnx --config c.prototxt --output m.joint \\\n"
       "      --layer-bits 'Conv_(0|12)=16' --layer-bits 'Softmax_.*=float'");
   command->callback([options, &exit_code] { exit_code = BuildAndReport(*options); });

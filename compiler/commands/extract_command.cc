@@ -1,4 +1,5 @@
-// joineryc extract: a part of a .joint, or what lies between tensors of any model, as a plain ONNX model.
+// joineryc extract: a part of a .joint, or what lies between tensors of any model, as a plain ONNX model; or the
+// vendor's binary that a .joint carries.
 #include <iostream>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "compiler/commands/commands.h"
 #include "compiler/commands/exit_code.h"
 #include "compiler/frontend/load_model.h"
+#include "compiler/vendor/attached_binary.h"
 
 namespace joinery::compiler {
 namespace {
@@ -23,6 +25,7 @@ struct ExtractOptions {
   std::string part;
   std::vector<std::string> from;
   std::vector<std::string> tensors;
+  bool is_binary = false;
   std::string output;
 };
 
@@ -42,7 +45,22 @@ void PrintSide(const char* side, const google::protobuf::RepeatedPtrField<onnx::
   }
 }
 
+absl::Status ExtractVendorBinary(const ExtractOptions& options) {
+  if (!options.part.empty() || !options.tensors.empty() || !options.from.empty()) {
+    return absl::InvalidArgumentError("--binary is of the whole .joint: name neither a part nor tensors with it");
+  }
+  ASSIGN_OR_RETURN(const Joint joint, ReadJoint(options.model));
+  absl::StatusOr<std::string> bytes = ExtractBinary(joint.model, joint.manifest);
+  if (!bytes.ok()) return base::Annotate(bytes.status(), options.model);
+  RETURN_IF_ERROR(base::WriteFileAtomically(options.output, *bytes));
+  const v1::VendorBinary& binary = joint.manifest.vendor_binary();
+  std::cout << "File saved: " << options.output << " (" << binary.size_bytes() << " bytes, sha256 " << binary.sha256()
+            << ", made by " << binary.tool() << ' ' << binary.tool_version() << " for " << binary.hardware() << ")\n";
+  return absl::OkStatus();
+}
+
 absl::Status Extract(const ExtractOptions& options) {
+  if (options.is_binary) return ExtractVendorBinary(options);
   ASSIGN_OR_RETURN(const onnx::ModelProto model, LoadModel(options.model, ModelLimits()));
   absl::StatusOr<onnx::ModelProto> extracted = ExtractWhatIsAskedFor(options, model);
   if (!extracted.ok()) return base::Annotate(extracted.status(), options.model);
@@ -71,12 +89,14 @@ void AddExtractCommand(CLI::App& app, int& exit_code) {
   command->add_option("--from", options->from, "With --tensors: the tensors to begin at, A,B; default: the inputs")
       ->delimiter(',')
       ->allow_extra_args(false);
+  command->add_flag("--binary", options->is_binary, "Instead of a part: the vendor's binary that the .joint carries");
   command->add_option("-o,--output", options->output, "Where the model goes")->required();
   command->footer(
       "Examples:\n"
       "  joineryc extract face.joint npu:0 -o face_npu.onnx\n"
       "  joineryc extract face.joint cpu:0 -o face_tail.onnx\n"
-      "  joineryc extract face.onnx --tensors 459,460 -o face_without_postprocessing.onnx");
+      "  joineryc extract face.onnx --tensors 459,460 -o face_without_postprocessing.onnx\n"
+      "  joineryc extract face.joint --binary -o face.axmodel");
   command->callback([options, &exit_code] { exit_code = ReportModelCommand(Extract(*options)); });
 }
 

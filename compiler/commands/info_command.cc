@@ -81,6 +81,16 @@ void PrintManifest(const v1::Manifest& manifest) {
     std::cout << absl::StrFormat("Precision of %s on %d calibration samples: cosine %.4f, SQNR %.2f dB\n",
                                  output.name(), manifest.precision().samples(), output.cosine_mean(), output.sqnr_db());
   }
+  if (manifest.has_vendor_binary()) {
+    const v1::VendorBinary& binary = manifest.vendor_binary();
+    std::cout << absl::StrFormat("Vendor's binary: %s by %s %s for %s, %d bytes, sha256 %s\n", binary.file_name(),
+                                 binary.tool(), binary.tool_version(), binary.hardware(), binary.size_bytes(),
+                                 binary.sha256());
+    for (const v1::OutputPrecision& output : binary.outputs()) {
+      std::cout << absl::StrFormat("  its %s against the .joint's: cosine %.4f\n", output.name(), output.cosine_mean());
+    }
+    if (!binary.not_compared().empty()) std::cout << "  not compared: " << binary.not_compared() << "\n";
+  }
   for (const v1::FloatNode& node : manifest.float_nodes()) {
     std::cout << "Float: " << node.name() << " (" << node.op_type() << "): " << node.reason() << "\n";
   }

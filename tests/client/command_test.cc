@@ -185,6 +185,18 @@ TEST_F(CommandTest, AJobAsksForAGpuAndItsMemory) {
   EXPECT_EQ(run({"--device", "tpu"}), 2);
 }
 
+TEST_F(CommandTest, AJobAsksForTheBinaryOfTheToolWhoseDialectItsConfigurationHas) {
+  Write("c.json", R"({"quant": {"input_configs": [{"tensor_name": "DEFAULT", "calibration_dataset": "photos"}]}})");
+  for (const auto& [file, tool] : {std::pair("c.prototxt", "pulsar"), std::pair("c.json", "pulsar2")}) {
+    const Outcome outcome = Run({"submit", "model.onnx", "--config", file, "--calibration", "photos"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(server_.state().submitted.vendor_tool(), "");
+    EXPECT_EQ(Run({"submit", "model.onnx", "--config", file, "--calibration", "photos", "--vendor-binary"}).exit_code,
+              0);
+    EXPECT_EQ(server_.state().submitted.vendor_tool(), tool);
+  }
+}
+
 TEST_F(CommandTest, WorkersTellTheirGpus) {
   v1::Worker worker;
   worker.set_name("lab");

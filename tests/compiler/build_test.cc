@@ -7,16 +7,21 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/status.h"
 #include "compiler/backend/joint_file.h"
+#include "compiler/execution/run_on_device.h"
 #include "compiler/failure.h"
 #include "tests/compiler/calibration/builders.h"
 #include "tests/compiler/frontend/onnx_text.h"
+#include "tests/testing/fake_gpu_driver.h"
+#include "tests/testing/faulty_device.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -98,6 +103,38 @@ class BuildTest : public ::testing::Test {
   BuildArguments arguments_;
   Recorder recorder_;
 };
+
+TEST_F(BuildTest, F08_AGpuThatFailsOnTheWayLeavesWhatTheCpuMakes) {
+  ASSERT_THAT(Build(arguments_, recorder_), IsOk());
+  ASSERT_OK_AND_ASSIGN(const std::string on_cpu, base::ReadFile(arguments_.output_path, 1 << 20));
+  testing::FakeGpuDriver driver(std::vector<gpu::Gpu>{testing::MakeGpu(0, 8)});
+  int faults = 0;
+  for (int step = 3; step < 1000; ++step) {
+    std::filesystem::remove(arguments_.output_path);
+    const DeviceSurroundings surroundings{.driver = driver, .make_device = [step](int, const std::string&) {
+                                            return std::make_unique<testing::FaultyDevice>(
+                                                step, "CUDA failure 2: out of memory ; GPU=0");
+                                          }};
+    std::vector<std::string> warnings;
+    v1::Report report;
+    ASSERT_THAT(RunOnDevice(
+                    {}, surroundings, [&](absl::string_view warning) { warnings.emplace_back(warning); },
+                    [&](Device* device) -> absl::Status {
+                      Recorder recorder;
+                      arguments_.device = device;
+                      ASSIGN_OR_RETURN(report, Build(arguments_, recorder));
+                      return absl::OkStatus();
+                    }),
+                IsOk());
+    EXPECT_THAT(base::ReadFile(arguments_.output_path, 1 << 20), testing::IsOkAndHolds(on_cpu)) << "step " << step;
+    EXPECT_EQ(report.device(), warnings.empty() ? "cuda:0 (stand-in)" : "cpu");
+    if (warnings.empty()) break;
+    ++faults;
+  }
+  // At each load and each run of the build it was tried.
+  EXPECT_GT(faults, 5);
+  EXPECT_LT(faults, 900);
+}
 
 TEST_F(BuildTest, WritesAnArtifactThatSaysWhatItIs) {
   ASSERT_OK_AND_ASSIGN(const v1::Report report, Build(arguments_, recorder_));

@@ -65,6 +65,29 @@ TEST_F(JobQueueTest, AJobClaimedForAWorkerThatHasJustGoneReturnsToTheQueue) {
   EXPECT_EQ(queue_.Get(access::LocalCaller(), job.id())->attempts(), 0);
 }
 
+TEST_F(JobQueueTest, AVendorsToolIsALabelThatTheWorkerMustHave) {
+  v1::CreateJobRequest request = MakeRequest();
+  request.mutable_spec()->mutable_build()->set_vendor_tool("pulsar2");
+  request.mutable_options()->mutable_requirements()->add_labels("lab");
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(access::LocalCaller(), request));
+  EXPECT_THAT(job.options().requirements().labels(), ::testing::ElementsAre("lab", "vendor:pulsar2"));
+  const auto is_gone = [] { return false; };
+  storage::WorkerInfo worker{"worker", "1"};
+  worker.capabilities.add_labels("lab");
+  ASSERT_OK_AND_ASSIGN(const auto none, queue_.Lease(worker, absl::ZeroDuration(), is_gone));
+  EXPECT_FALSE(none.has_value());
+  worker.capabilities.add_labels("vendor:pulsar2");
+  ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease(worker, absl::ZeroDuration(), is_gone));
+  ASSERT_TRUE(lease.has_value());
+  EXPECT_EQ(lease->job.id(), job.id());
+
+  request.set_request_id("again");
+  request.mutable_spec()->mutable_build()->set_model_name("another");
+  request.mutable_options()->mutable_requirements()->add_labels("vendor:pulsar2");
+  ASSERT_OK_AND_ASSIGN(const v1::Job again, queue_.Create(access::LocalCaller(), request));
+  EXPECT_THAT(again.options().requirements().labels(), ::testing::ElementsAre("lab", "vendor:pulsar2"));
+}
+
 TEST_F(JobQueueTest, C06_WatchersOfJobsThatShareARunEachSeeTheirOwnJobToItsEnd) {
   ASSERT_OK_AND_ASSIGN(const v1::Job first, queue_.Create(access::LocalCaller(), MakeRequest("first")));
   ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease({"worker", "1"}, absl::Seconds(1), [] { return false; }));

@@ -40,7 +40,7 @@ TEST(ValidationTest, WrongSpecsAreRefusedByField) {
       {[](v1::BuildSpec& build) { build.set_model_name(std::string(257, 'x')); }, "build.model_name has 257 bytes"},
       {[](v1::BuildSpec& build) { build.set_model_name("\x1b[2J"); }, "build.model_name has a control character"},
       {[](v1::BuildSpec& build) { build.set_configuration_name("a\nb"); }, "build.configuration_name"},
-      {[](v1::BuildSpec& build) { build.set_vendor_tool("pulsar2"); }, "build.vendor_tool"},
+      {[](v1::BuildSpec& build) { build.set_vendor_tool("pulsar2\n"); }, "build.vendor_tool"},
   };
   for (const auto& c : cases) {
     v1::JobSpec spec = GoodSpec();

@@ -47,6 +47,17 @@ TEST(CommandLineTest, SizesAndTimesHaveUnits) {
   EXPECT_EQ(line.settings->time_limit, absl::Seconds(90));
 }
 
+TEST(CommandLineTest, VendorsToolsArePrograms) {
+  const std::map<std::string, std::string> home = {{"HOME", "/users/me"}};
+  const CommandLine line = Parse({"--vendor-tool=pulsar2=/bin/sh", "--vendor-tool", "pulsar=/bin/sh"}, home);
+  ASSERT_TRUE(line.settings.has_value());
+  EXPECT_EQ(line.settings->vendor_tools, (std::vector<std::string>{"pulsar2=/bin/sh", "pulsar=/bin/sh"}));
+  for (const char* tool : {"pulsar2", "pulsar2=sh", "pulsar2=/no/such/file", "other=/bin/sh", "pulsar2=/bin",
+                           "pulsar2=docker://pulsar2:4.0"}) {
+    EXPECT_EQ(Parse({"--vendor-tool", tool}, home).exit_code, 2) << tool;
+  }
+}
+
 TEST(CommandLineTest, GpusAreChosenByNumber) {
   const std::map<std::string, std::string> home = {{"HOME", "/users/me"}};
   EXPECT_EQ(Parse({}, home).settings->gpus, std::nullopt);
