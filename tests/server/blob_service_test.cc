@@ -385,6 +385,9 @@ TEST_F(LongDownloadTest, F34_DamageSinceTheFirstDownloadIsNotServedWhole) {
 
 // As when memory, not the disk, was wrong for a moment.
 TEST_F(LongDownloadTest, F34_BytesThatWereReadWronglyOnceTakeNoBlobOutOfService) {
+  // So long that the server cannot have sent all of it, and found the damage, before the client goes away.
+  bytes_.resize(64 << 20, 'x');
+  digest_ = blobs_.Put(bytes_);
   blobs_.DamageAt(digest_, 1 << 20);
   grpc::ClientContext context;
   v1::DownloadBlobRequest request;
