@@ -6,25 +6,24 @@
 namespace joinery::client {
 namespace {
 
-std::string Of(const std::string& use, bool has_limit, const std::string& limit) {
-  return has_limit ? absl::StrCat(use, " of ", limit) : use;
+std::string Count(int64_t count) { return absl::StrCat(count); }
+
+std::string Of(int64_t use, bool has_limit, int64_t limit, std::string (*format)(int64_t)) {
+  return has_limit && limit != kUnlimited ? absl::StrCat(format(use), " of ", format(limit)) : format(use);
 }
 
 }  // namespace
 
 std::string DescribeQueuedJobs(const v1::Account& account) {
-  return Of(absl::StrCat(account.use().queued_jobs()), account.limits().has_queued_jobs(),
-            absl::StrCat(account.limits().queued_jobs()));
+  return Of(account.use().queued_jobs(), account.limits().has_queued_jobs(), account.limits().queued_jobs(), Count);
 }
 
 std::string DescribeRunningJobs(const v1::Account& account) {
-  return Of(absl::StrCat(account.use().running_jobs()), account.limits().has_running_jobs(),
-            absl::StrCat(account.limits().running_jobs()));
+  return Of(account.use().running_jobs(), account.limits().has_running_jobs(), account.limits().running_jobs(), Count);
 }
 
 std::string DescribeBlobBytes(const v1::Account& account) {
-  return Of(FormatBytes(account.use().blob_bytes()), account.limits().has_blob_bytes(),
-            FormatBytes(account.limits().blob_bytes()));
+  return Of(account.use().blob_bytes(), account.limits().has_blob_bytes(), account.limits().blob_bytes(), FormatBytes);
 }
 
 }  // namespace joinery::client

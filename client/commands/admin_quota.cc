@@ -8,37 +8,44 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "client/commands/account.h"
 #include "client/commands/commands.h"
 #include "client/json.h"
 
 namespace joinery::client {
 namespace {
 
-constexpr char kNoLimit[] = "none";
+// Words in place of a number: no own limit, so that others hold; and a limit that nobody reaches, whatever others say.
+constexpr char kNone[] = "none";
+constexpr char kUnlimitedWord[] = "unlimited";
 
 struct SetArguments {
   std::string user;
   std::string project;
-  // Numbers or kNoLimit; empty: stays as it is.
+  // Numbers or kNone; empty: stays as it is.
   std::string blob_bytes;
   std::string queued_jobs;
   std::string running_jobs;
 };
 
-// For options whose value is kNoLimit or a number, for bytes with a unit.
+// For options whose value is a word or a number, for bytes with a unit.
 std::string ReadLimit(std::string& text, bool is_size) {
-  if (text == kNoLimit) return "";
+  if (text == kNone) return "";
+  if (text == kUnlimitedWord) {
+    text = absl::StrCat(kUnlimited);
+    return "";
+  }
   try {
     if (is_size) CLI::AsSizeValue(/*kb_is_1000=*/false)(text);
   } catch (const CLI::Error&) {
-    return absl::StrCat("\"", text, "\" is neither a size like 100GiB nor ", kNoLimit);
+    return absl::StrCat("\"", text, "\" is neither a size like 100GiB nor unlimited nor none");
   }
   int64_t number = 0;
   if (absl::SimpleAtoi(text, &number) && number >= 0) return "";
-  return absl::StrCat("\"", text, "\" is neither a number nor ", kNoLimit);
+  return absl::StrCat("\"", text, "\" is neither a number nor unlimited nor none");
 }
 
-// `current` if `text` is empty; nullopt for no limit.
+// `current` if `text` is empty; nullopt for kNone.
 std::optional<int64_t> Changed(const std::string& text, bool has_current, int64_t current) {
   int64_t number = 0;
   if (text.empty()) return has_current ? std::optional<int64_t>(current) : std::nullopt;
@@ -58,16 +65,22 @@ v1::Limits Merge(const v1::Limits& current, const SetArguments& arguments) {
 
 std::string KindName(v1::SubjectKind kind) { return kind == v1::SUBJECT_KIND_USER ? "user" : "project"; }
 
+std::string DescribeLimit(bool is_set, int64_t limit, bool is_size) {
+  if (!is_set) return "not set";
+  if (limit == kUnlimited) return kUnlimitedWord;
+  return is_size ? FormatBytes(limit) : absl::StrCat(limit);
+}
+
 absl::Status PrintLimits(Invocation& invocation, const std::vector<v1::SubjectLimits>& subjects) {
   Table table{{"NAME", "KIND", "BLOB BYTES", "QUEUED JOBS", "RUNNING JOBS"}, {}};
   table.rows.reserve(subjects.size());
   const bool for_people = invocation.console().traits().out_is_terminal;
   for (const v1::SubjectLimits& subject : subjects) {
     const v1::Limits& limits = subject.limits();
-    const std::string bytes = for_people ? FormatBytes(limits.blob_bytes()) : absl::StrCat(limits.blob_bytes());
-    table.rows.push_back({subject.name(), KindName(subject.kind()), limits.has_blob_bytes() ? bytes : kNoLimit,
-                          limits.has_queued_jobs() ? absl::StrCat(limits.queued_jobs()) : kNoLimit,
-                          limits.has_running_jobs() ? absl::StrCat(limits.running_jobs()) : kNoLimit});
+    table.rows.push_back({subject.name(), KindName(subject.kind()),
+                          DescribeLimit(limits.has_blob_bytes(), limits.blob_bytes(), for_people),
+                          DescribeLimit(limits.has_queued_jobs(), limits.queued_jobs(), false),
+                          DescribeLimit(limits.has_running_jobs(), limits.running_jobs(), false)});
   }
   return invocation.PrintTable(table);
 }
@@ -110,20 +123,23 @@ void AddSet(CLI::App& parent, Command* command) {
   const auto size = CLI::Validator([](std::string& text) { return ReadLimit(text, /*is_size=*/true); }, "");
   set.add_option("--user", arguments->user, "This user; * for all without limits of their own")->type_name("NAME");
   set.add_option("--project", arguments->project, "This project; * likewise")->type_name("NAME");
-  set.add_option("--blob-bytes", arguments->blob_bytes, "Most bytes of blobs uploaded, as 100GiB, or none")
+  set.add_option("--blob-bytes", arguments->blob_bytes, "Most bytes of blobs uploaded, as 100GiB; unlimited, or none")
       ->transform(size)
       ->type_name("SIZE");
-  set.add_option("--queued-jobs", arguments->queued_jobs, "Most jobs waiting, or none")
+  set.add_option("--queued-jobs", arguments->queued_jobs, "Most jobs waiting; unlimited, or none")
       ->transform(count)
       ->type_name("N");
-  set.add_option("--running-jobs", arguments->running_jobs, "Most jobs running, or none")
+  set.add_option("--running-jobs", arguments->running_jobs, "Most jobs running; unlimited, or none")
       ->transform(count)
       ->type_name("N");
   set.footer(
       "Examples:\n"
       "  joinery admin quota set --project vision --blob-bytes 100GiB\n"
       "  joinery admin quota set --user '*' --queued-jobs 200 --running-jobs 8\n"
-      "  joinery admin quota set --user ann --queued-jobs none");
+      "  joinery admin quota set --user ann --queued-jobs unlimited\n"
+      "  joinery admin quota set --user ann --queued-jobs none\n"
+      "\n"
+      "none takes an own limit away: that of * holds then, else the server's. unlimited goes before both.");
   set.callback(
       [arguments, command] { *command = [arguments](Invocation& invocation) { return Set(invocation, *arguments); }; });
 }

@@ -140,7 +140,7 @@ def test_operators_manage_tokens_and_limits(secured):
     assert [(item["kind"], item["name"]) for item in items] == [("SUBJECT_KIND_PROJECT", "vision")]
     assert items[0]["limits"] == {"blob_bytes": str(2 << 30), "running_jobs": "3"}
     _error(secured.client(secured.root, "admin", "quota", "set", "--queued-jobs", "1"), 2, "whose limits?")
-    _error(secured.client(secured.root, *set_limits, "--queued-jobs", "many"), 2, "neither a number nor none")
+    _error(secured.client(secured.root, *set_limits, "--queued-jobs", "many"), 2, "neither a number nor unlimited nor none")
 
 
 def _certificate(secured, name):

@@ -31,6 +31,22 @@ def test_c05_a_quota_holds_from_the_next_call_on(secured, inputs):
     assert vision["account"]["use"]["queued_jobs"] == "2"
 
 
+def test_unlimited_goes_before_the_limit_of_all_and_none_does_not(secured, inputs):
+    ann, _ = secured.token("ann", "vision", "submit")
+    submit = ["submit", *inputs.client_arguments(), "--fresh"]
+    quota = ["admin", "quota", "set", "--queued-jobs"]
+    assert secured.client(secured.root, *quota, "0", "--user", "*").code == 0
+    assert secured.client(ann, *submit).code == 5
+    assert secured.client(secured.root, *quota, "unlimited", "--user", "ann").code == 0
+    assert secured.client(ann, *submit).code == 0
+    limits = {row[0]: row for row in _rows(secured.client(secured.root, "admin", "quota", "show"))}
+    assert limits["ann"][3] == "unlimited" and limits["ann"][4] == "not set" and limits["*"][3] == "0", limits
+    users = {row[0]: row for row in _rows(secured.client(secured.root, "admin", "user", "list"))}
+    assert users["ann"][4] == "1", users
+    assert secured.client(secured.root, *quota, "none", "--user", "ann").code == 0
+    assert secured.client(ann, *submit).code == 5
+
+
 def test_u04_workers_and_the_queue_are_drained_and_resumed(secured, inputs):
     ann, _ = secured.token("ann", "vision", "submit")
     secured.start_worker()
