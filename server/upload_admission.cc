@@ -1,6 +1,7 @@
 #include "server/upload_admission.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -21,7 +22,10 @@ UploadAdmission::Ticket::~Ticket() {
   if (admission_ == nullptr) return;
   const absl::MutexLock lock(&admission_->mutex_);
   const auto found = admission_->expected_.find(key_);
-  if (--found->second.tickets == 0) admission_->expected_.erase(found);
+  if (--found->second.tickets > 0) return;
+  const std::string user = std::move(found->second.user);
+  admission_->expected_.erase(found);
+  if (!user.empty()) admission_->KeepAccount(key_, user);
 }
 
 void UploadAdmission::Ticket::Arrived(int64_t bytes) {
@@ -50,11 +54,37 @@ absl::Status UploadAdmission::CheckDisk(int64_t wanted) {
                                                    ", and running uploads will need ", outstanding));
 }
 
-int64_t UploadAdmission::RunningOf(const std::string& user) {
+int64_t UploadAdmission::Arrived(const Key& key) {
+  return blobs_.UploadedBytes({.project = key.first, .digest = key.second}).value_or(0);
+}
+
+void UploadAdmission::KeepAccount(const Key& key, const std::string& user) {
+  if (Arrived(key) == 0) return;
+  // No project has more, so most of them have ended.
+  if (static_cast<int64_t>(broken_off_.size()) >= kMaxUnfinishedUploads) ForgetEnded();
+  broken_off_[key] = user;
+}
+
+void UploadAdmission::ForgetEnded() {
+  for (auto upload = broken_off_.begin(); upload != broken_off_.end();) {
+    upload = Arrived(upload->first) == 0 ? broken_off_.erase(upload) : std::next(upload);
+  }
+}
+
+bool UploadAdmission::IsBrokenOff(const Key& key, const std::string& user) {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = broken_off_.find(key);
+  return found != broken_off_.end() && found->second == user;
+}
+
+int64_t UploadAdmission::UnfinishedOf(const std::string& user) {
   const absl::MutexLock lock(&mutex_);
   int64_t bytes = 0;
   for (const auto& [key, expected] : expected_) {
     if (expected.user == user) bytes += expected.size;
+  }
+  for (const auto& [key, owner] : broken_off_) {
+    if (owner == user) bytes += Arrived(key);
   }
   return bytes;
 }
@@ -65,12 +95,12 @@ absl::Status UploadAdmission::CheckUser(const std::string& user, int64_t wanted)
   ASSIGN_OR_RETURN(const storage::Limits limits, accounts_->LimitsOf(subject));
   if (!limits.blob_bytes.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const storage::Use use, accounts_->UseOf(subject));
-  const int64_t running = RunningOf(user);
-  const int64_t used = use.blob_bytes + running;
+  const int64_t unfinished = UnfinishedOf(user);
+  const int64_t used = use.blob_bytes + unfinished;
   if (used <= *limits.blob_bytes && wanted <= *limits.blob_bytes - used) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("no room for ", wanted, " bytes: user ", user, " may have ",
-                                                   *limits.blob_bytes, " bytes and has ", use.blob_bytes,
-                                                   " in blobs and ", running, " in running uploads; ", kAskForMore));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no room for ", wanted, " bytes: user ", user, " may have ", *limits.blob_bytes, " bytes and has ",
+                   use.blob_bytes, " in blobs and ", unfinished, " in unfinished uploads; ", kAskForMore));
 }
 
 absl::Status UploadAdmission::CheckProject(const std::string& project, int64_t arrived, int64_t wanted) {
@@ -111,7 +141,8 @@ absl::StatusOr<UploadAdmission::Ticket> UploadAdmission::Admit(const access::Cal
   ASSIGN_OR_RETURN(const int64_t arrived, blobs_.UploadedBytes({.project = caller.project, .digest = blob.digest()}));
   const int64_t wanted = std::max<int64_t>(blob.size() - arrived, 0);
   if (caller.may_submit) {
-    RETURN_IF_ERROR(CheckUser(caller.user, blob.size()));
+    // Of an upload of its own that it goes on with, what has arrived counts already.
+    RETURN_IF_ERROR(CheckUser(caller.user, IsBrokenOff(key, caller.user) ? wanted : blob.size()));
     RETURN_IF_ERROR(CheckProject(caller.project, arrived, wanted));
   }
   RETURN_IF_ERROR(CheckDisk(wanted));
@@ -120,7 +151,9 @@ absl::StatusOr<UploadAdmission::Ticket> UploadAdmission::Admit(const access::Cal
   ++expected.tickets;
   expected.size = std::max(expected.size, blob.size());
   expected.arrived = std::max(expected.arrived, arrived);
-  if (caller.may_submit) expected.user = caller.user;
+  if (!caller.may_submit) return Ticket(*this, key);
+  expected.user = caller.user;
+  broken_off_.erase(key);
   return Ticket(*this, key);
 }
 

@@ -72,7 +72,7 @@ class UploadAdmission {
     int tickets = 0;
     int64_t size = 0;
     int64_t arrived = 0;
-    // Who began it; empty if it does not count.
+    // Who went on with it last; empty if it does not count.
     std::string user;
   };
 
@@ -81,8 +81,14 @@ class UploadAdmission {
   absl::Status CheckDisk(int64_t wanted);
   // What running uploads still need, of one project or, if it is empty, of all.
   int64_t Outstanding(const std::string& project);
-  // The sizes of the uploads that a user runs.
-  int64_t RunningOf(const std::string& user);
+  // What a user's unfinished uploads take: of those that run all their bytes, of the others what has arrived.
+  int64_t UnfinishedOf(const std::string& user);
+  // To be told when the last ticket of an upload goes.
+  void KeepAccount(const Key& key, const std::string& user);
+  // Of uploads that were gone on with or thrown away meanwhile.
+  void ForgetEnded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t Arrived(const Key& key);
+  bool IsBrokenOff(const Key& key, const std::string& user);
 
   storage::BlobStore& blobs_;
   storage::BlobOwners& owners_;
@@ -92,6 +98,8 @@ class UploadAdmission {
   absl::Mutex admitting_;
   absl::Mutex mutex_ ABSL_ACQUIRED_AFTER(admitting_);
   std::map<Key, Expected> expected_ ABSL_GUARDED_BY(mutex_);
+  // Whose the uploads are that broke off, as long as this server runs.
+  std::map<Key, std::string> broken_off_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace joinery::server

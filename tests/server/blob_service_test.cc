@@ -188,6 +188,28 @@ TEST_F(BlobServiceTest, C05_AChangedQuotaOfBytesHoldsAtOnceForUsersAndProjects) 
                           HasSubstr("project default may have 20 bytes and has 16 in blobs")));
 }
 
+TEST_F(BlobServiceTest, C05_UploadsThatBrokeOffCountForTheUserWhoBeganThem) {
+  ASSERT_THAT(accounts_->SetLimits({storage::LimitKind::kUser, "local"}, {.blob_bytes = 10}, {}),
+              joinery::testing::IsOk());
+  BreakOff(base::Sha256("abcdefgh"), 8, "abcdef");
+  const auto refused = [&] {
+    return ::testing::AllOf(
+        IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED, HasSubstr("user local may have 10 bytes and has 0 in blobs")),
+        IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED, HasSubstr("and 6 in unfinished uploads")));
+  };
+  const auto is_refused = [&] {
+    return ::testing::Value(Upload({Header(base::Sha256("12345"), 5), Chunk(0, "12345")}), refused());
+  };
+  // The server hears of the broken connection a little later than the client.
+  for (int i = 0; i < 1000 && !is_refused(); ++i) absl::SleepFor(absl::Milliseconds(10));
+  EXPECT_TRUE(is_refused());
+  // Going on with it is not counted twice, and frees what it took.
+  EXPECT_THAT(Upload({Header(base::Sha256("abcdefgh"), 8), Chunk(6, "gh")}), IsGrpcOk());
+  EXPECT_THAT(Upload({Header(base::Sha256("123"), 3), Chunk(0, "123")}),
+              IsGrpcError(grpc::StatusCode::RESOURCE_EXHAUSTED, HasSubstr("has 8 in blobs and 0 in unfinished")));
+  EXPECT_THAT(Upload({Header(base::Sha256("12"), 2), Chunk(0, "12")}), IsGrpcOk());
+}
+
 TEST_F(BlobServiceTest, F21_AnUploadGoesOnAtAnyByteThatTheServerHas) {
   for (size_t kept = 1; kept < 6; ++kept) {
     const std::string bytes = absl::StrCat(kept, "bcdef");
