@@ -142,7 +142,7 @@ absl::StatusOr<CopyReport> Backup(const std::string& folder, const std::string& 
   return report;
 }
 
-absl::StatusOr<CopyReport> Restore(const std::string& source, const std::string& folder) {
+absl::StatusOr<CopyReport> Restore(const std::string& source, const std::string& folder, absl::Time now) {
   if (::access((source + kMark).c_str(), F_OK) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat(source, " has no backup.json: it is no backup, or one that was broken off"));
@@ -152,6 +152,9 @@ absl::StatusOr<CopyReport> Restore(const std::string& source, const std::string&
   RETURN_IF_ERROR(MakeEmptyFolder(temporary));
   RETURN_IF_ERROR(CopyFile(source + kDatabase, temporary + kDatabase).status());
   ASSIGN_OR_RETURN(const CopyReport report, CopyBlobs(source, temporary, /*may_link=*/false));
+  RETURN_IF_ERROR(AuditAtConsole(temporary, "data.restore", source,
+                                 absl::StrCat("blobs=", report.blobs, " missing=", report.missing.size()), now));
+  RETURN_IF_ERROR(SyncFile(temporary + kDatabase));
   // Over the empty folder.
   if (rename(temporary.c_str(), folder.c_str()) != 0) {
     return base::ErrnoStatus(errno, absl::StrCat("cannot rename ", temporary, " to ", folder));

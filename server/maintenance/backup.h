@@ -30,9 +30,10 @@ struct CopyReport {
 // Errors: kFailedPrecondition `destination` is not empty · no room · those of the system calls.
 absl::StatusOr<CopyReport> Backup(const std::string& folder, const std::string& destination, absl::Time now);
 
-// Makes a data folder of a backup; every blob's digest is checked on the way. `folder` shows once it is whole.
+// Makes a data folder of a backup; every blob's digest is checked on the way. `folder` shows once it is whole; its
+// audit log says that it was restored, at `now`.
 // Errors: kFailedPrecondition `folder` is not empty, or `source` is no whole backup · kDataLoss a blob of the backup is
 // damaged · no room · those of the system calls.
-absl::StatusOr<CopyReport> Restore(const std::string& source, const std::string& folder);
+absl::StatusOr<CopyReport> Restore(const std::string& source, const std::string& folder, absl::Time now);
 
 }  // namespace joinery::server

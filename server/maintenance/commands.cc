@@ -73,6 +73,11 @@ int PrintCopy(const CopyReport& report, bool json, std::ostream& out) {
 
 absl::StatusOr<int> RunFsck(const MaintenanceArguments& arguments, std::ostream& out) {
   ASSIGN_OR_RETURN(const FsckReport report, CheckDataFolder(arguments.folder, {.quarantine = arguments.quarantine}));
+  for (const Problem& problem : report.problems) {
+    if (!arguments.quarantine || problem.kind != kDamagedBlob) continue;
+    RETURN_IF_ERROR(
+        AuditAtConsole(arguments.folder, "blob.quarantine", problem.subject, problem.message, base::RealClock().Now()));
+  }
   PrintReport(report, arguments.json, out);
   return report.problems.empty() ? 0 : kFoundProblems;
 }
@@ -83,7 +88,7 @@ absl::StatusOr<int> RunBackup(const MaintenanceArguments& arguments, std::ostrea
 }
 
 absl::StatusOr<int> RunRestore(const MaintenanceArguments& arguments, std::ostream& out) {
-  ASSIGN_OR_RETURN(const CopyReport report, Restore(arguments.other_folder, arguments.folder));
+  ASSIGN_OR_RETURN(const CopyReport report, Restore(arguments.other_folder, arguments.folder, base::RealClock().Now()));
   return PrintCopy(report, arguments.json, out);
 }
 
@@ -100,6 +105,9 @@ absl::StatusOr<int> RunGc(const MaintenanceArguments& arguments, std::ostream& o
   options.folder = folder;
   options.keep_unused = absl::Hours(arguments.keep_unused_hours);
   ASSIGN_OR_RETURN(const GarbageReport report, KeepHouse(options, *blobs, access, clock.Now()));
+  RETURN_IF_ERROR(AuditAtConsole(
+      folder, "data.gc", "", absl::StrCat("blobs=", report.blobs, " bytes=", report.bytes, " uploads=", report.uploads),
+      clock.Now()));
   if (arguments.json) {
     out << "{\"blobs\": " << report.blobs << ", \"bytes\": " << report.bytes << ", \"uploads\": " << report.uploads
         << "}\n";

@@ -40,7 +40,7 @@ class Check {
       if (!digest.ok()) {
         Add("unreadable_blob", blob.digest, std::string(digest.status().message()));
       } else if (*digest != blob.digest) {
-        Add("damaged_blob", blob.digest, absl::StrCat("its bytes have the digest ", *digest));
+        Add(kDamagedBlob, blob.digest, absl::StrCat("its bytes have the digest ", *digest));
         if (options_.quarantine) return blobs_.Quarantine(blob.digest);
       }
       return absl::OkStatus();

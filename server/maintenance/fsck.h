@@ -10,8 +10,10 @@
 
 namespace joinery::server {
 
+inline constexpr char kDamagedBlob[] = "damaged_blob";
+
 struct Problem {
-  // "database", "damaged_blob", "missing_blob", "wrong_size" or "unreadable_blob".
+  // "database", kDamagedBlob, "missing_blob", "wrong_size" or "unreadable_blob".
   std::string kind;
   // A digest or a job's id.
   std::string subject;

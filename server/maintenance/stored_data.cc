@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "storage/sqlite/audit_log.h"
 #include "storage/sqlite/blob_references.h"
 #include "storage/sqlite/schema.h"
 
@@ -17,6 +18,16 @@ absl::StatusOr<std::unique_ptr<storage::Database>> OpenDatabase(const std::strin
   ASSIGN_OR_RETURN(auto database, storage::Database::Open(path, storage::Durability::kProcessCrash, ""));
   RETURN_IF_ERROR(storage::CheckSchema(*database));
   return database;
+}
+
+absl::Status AuditAtConsole(const std::string& folder, const std::string& action, const std::string& subject,
+                            const std::string& details, absl::Time now) {
+  ASSIGN_OR_RETURN(const auto database, OpenDatabase(folder));
+  return base::Annotate(
+      storage::AppendAudit(
+          *database,
+          {.time = now, .by = storage::ConsoleActor(), .action = action, .subject = subject, .details = details}),
+      absl::StrCat("cannot write the audit log: ", action));
 }
 
 ListReferences ReferencesIn(const std::string& folder) {

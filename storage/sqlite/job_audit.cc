@@ -23,12 +23,12 @@ absl::Status AuditSubmission(Database& database, const Submission& submission, c
   return AuditChange(database, by, "job.create", job.id(), absl::StrJoin(details, " "), now);
 }
 
-absl::Status AuditFailure(Database& database, const Actor& by, const v1::Job& job, const Moment& now) {
+absl::Status AuditEnd(Database& database, const Actor& by, const v1::Job& job, const Moment& now) {
+  const std::string run = absl::StrCat("attempts=", job.attempts(), " worker=", job.worker(), " user=", job.user());
+  if (job.state() == v1::JOB_STATE_SUCCEEDED) return AuditChange(database, by, "job.succeed", job.id(), run, now);
   if (job.state() != v1::JOB_STATE_FAILED) return absl::OkStatus();
   return AuditChange(database, by, "job.fail", job.id(),
-                     absl::StrCat("reason=", v1::FailureReason_Name(job.failure().reason()),
-                                  " attempts=", job.attempts(), " worker=", job.worker(), " user=", job.user()),
-                     now);
+                     absl::StrCat("reason=", v1::FailureReason_Name(job.failure().reason()), " ", run), now);
 }
 
 }  // namespace joinery::storage

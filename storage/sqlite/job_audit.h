@@ -19,7 +19,7 @@ absl::Status AuditChange(Database& database, const Actor& by, absl::string_view 
 // `job` is what the submission became.
 absl::Status AuditSubmission(Database& database, const Submission& submission, const v1::Job& job, const Moment& now);
 
-// Of a job that has failed; of others nothing.
-absl::Status AuditFailure(Database& database, const Actor& by, const v1::Job& job, const Moment& now);
+// Of a job that has succeeded or failed; of others nothing.
+absl::Status AuditEnd(Database& database, const Actor& by, const v1::Job& job, const Moment& now);
 
 }  // namespace joinery::storage

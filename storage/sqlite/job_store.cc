@@ -469,7 +469,7 @@ absl::StatusOr<v1::Job> SqliteJobStore::Finish(const std::string& token, const O
         RETURN_IF_ERROR(RememberOutcome(database, token, running->number, outcome));
         ASSIGN_OR_RETURN(changed, EndLease(database, running->number, end, now));
         RETURN_IF_ERROR(OwnResult(database, changed.front()));
-        for (const v1::Job& ended : changed) RETURN_IF_ERROR(AuditFailure(database, by, ended, now));
+        for (const v1::Job& ended : changed) RETURN_IF_ERROR(AuditEnd(database, by, ended, now));
         return changed.front();
       });
   if (job.ok() && !changed.empty()) TellOf(absl::MakeConstSpan(changed).subspan(1));
@@ -547,7 +547,7 @@ absl::StatusOr<std::vector<v1::Job>> SqliteJobStore::ExpireLeases() {
           ASSIGN_OR_RETURN(v1::Job job, FailOverdueSharing(database, number, now));
           jobs.push_back(std::move(job));
         }
-        for (const v1::Job& job : jobs) RETURN_IF_ERROR(AuditFailure(database, ServerActor(), job, now));
+        for (const v1::Job& job : jobs) RETURN_IF_ERROR(AuditEnd(database, ServerActor(), job, now));
         return jobs;
       });
 }

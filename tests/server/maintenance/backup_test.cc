@@ -33,7 +33,7 @@ TEST_F(BackupTest, U03_ARestoredBackupIsTheSameAndClean) {
   EXPECT_EQ(made.bytes, 31);
   EXPECT_EQ(made.linked, 5);
   EXPECT_THAT(made.missing, IsEmpty());
-  ASSERT_OK_AND_ASSIGN(const CopyReport restored, Restore(backup_, restored_));
+  ASSERT_OK_AND_ASSIGN(const CopyReport restored, Restore(backup_, restored_, clock_.Now()));
   EXPECT_EQ(restored.blobs, 5);
   EXPECT_EQ(restored.linked, 0);
   ASSERT_OK_AND_ASSIGN(const FsckReport report, CheckDataFolder(restored_, {}));
@@ -53,7 +53,7 @@ TEST_F(BackupTest, U03_ABackupOfABusyFolderIsWhole) {
   for (int i = 0; i < 5; ++i) {
     const std::string backup = absl::StrCat(backup_, i);
     EXPECT_THAT(Backup(folder_.path(), backup, clock_.Now()), IsOk());
-    ASSERT_OK_AND_ASSIGN(const CopyReport restored, Restore(backup, absl::StrCat(restored_, i)));
+    ASSERT_OK_AND_ASSIGN(const CopyReport restored, Restore(backup, absl::StrCat(restored_, i), clock_.Now()));
     ASSERT_OK_AND_ASSIGN(const FsckReport report, CheckDataFolder(absl::StrCat(restored_, i), {}));
     EXPECT_THAT(report.problems, IsEmpty());
     EXPECT_EQ(report.blobs, report.owners);
@@ -66,7 +66,7 @@ TEST_F(BackupTest, U03_MissingBlobsAreListed) {
   std::filesystem::remove(PathOf("model"));
   ASSERT_OK_AND_ASSIGN(const CopyReport made, Backup(folder_.path(), backup_, clock_.Now()));
   EXPECT_THAT(made.missing, ElementsAre(base::Sha256("model")));
-  ASSERT_OK_AND_ASSIGN(const CopyReport restored, Restore(backup_, restored_));
+  ASSERT_OK_AND_ASSIGN(const CopyReport restored, Restore(backup_, restored_, clock_.Now()));
   EXPECT_THAT(restored.missing, ElementsAre(base::Sha256("model")));
 }
 
@@ -74,14 +74,15 @@ TEST_F(BackupTest, NothingIsOverwritten) {
   ASSERT_THAT(Backup(folder_.path(), backup_, clock_.Now()), IsOk());
   EXPECT_THAT(Backup(folder_.path(), backup_, clock_.Now()),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is not empty")));
-  EXPECT_THAT(Restore(backup_, folder_.path()),
+  EXPECT_THAT(Restore(backup_, folder_.path(), clock_.Now()),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is not empty")));
 }
 
 TEST_F(BackupTest, ABackupThatWasBrokenOffIsRefused) {
   ASSERT_THAT(Backup(folder_.path(), backup_, clock_.Now()), IsOk());
   std::filesystem::remove(backup_ + "/backup.json");
-  EXPECT_THAT(Restore(backup_, restored_), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("broken off")));
+  EXPECT_THAT(Restore(backup_, restored_, clock_.Now()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("broken off")));
 }
 
 TEST_F(BackupTest, ADamagedBlobIsNotRestored) {
@@ -89,7 +90,7 @@ TEST_F(BackupTest, ADamagedBlobIsNotRestored) {
   const std::string digest = base::Sha256("model");
   std::ofstream(absl::StrCat(backup_, "/blobs/", digest.substr(0, 2), "/", digest), std::ios::in | std::ios::out)
       << "nodel";
-  EXPECT_THAT(Restore(backup_, restored_), StatusIs(absl::StatusCode::kDataLoss, HasSubstr(digest)));
+  EXPECT_THAT(Restore(backup_, restored_, clock_.Now()), StatusIs(absl::StatusCode::kDataLoss, HasSubstr(digest)));
   EXPECT_TRUE(std::filesystem::is_empty(restored_));
 }
 

@@ -120,6 +120,16 @@ TEST_F(AuditLogTest, U09_JobsThatFailAreInItAndThoseThatAreSetAside) {
   EXPECT_THAT(entries[1].details, HasSubstr("INVALID_MODEL"));
 }
 
+TEST_F(AuditLogTest, U09_JobsThatSucceedAreInIt) {
+  const std::string id = Submit();
+  const auto lease = store_->Claim({"lab-1", "1"}, kTerm);
+  ASSERT_THAT(store_->Finish((*lease)->token, v1::JobResult(), {}, 0, {.user = "lab", .token_id = "33"}), IsOk());
+  EXPECT_THAT(Actions(), ElementsAre("job.create", "job.succeed"));
+  EXPECT_EQ(List()[0].subject, id);
+  EXPECT_EQ(List()[0].by.user, "lab");
+  EXPECT_EQ(List()[0].details, "attempts=1 worker=lab-1 user=ann");
+}
+
 TEST_F(AuditLogTest, U09_BlobsDrainsAndDeletionsAreInIt) {
   const OwnedBlob blob = {.digest = std::string(64, 'a'), .size = 5};
   ASSERT_THAT(owners_->Add(kAnn, {blob}), IsOk());
