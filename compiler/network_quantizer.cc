@@ -73,6 +73,11 @@ ObserveOptions NetworkQuantizer::ObserveWithProgress(double steps) const {
 
 absl::Status NetworkQuantizer::Plan() {
   std::vector<std::string> notes;
+  ASSIGN_OR_RETURN(fitted_, partitioner_.Fit(*graph_, preprocessing_));
+  if (!fitted_.empty()) {
+    progress_.Info(absl::StrCat("rewrote ", fitted_.size(), " nodes, the first ", fitted_.front().op_type,
+                                " that makes ", fitted_.front().tensor, ", into what the chip lists"));
+  }
   absl::StatusOr<BitsOfNode> bits_of = ResolveLayerFormats(configuration().quantization(), *graph_, notes);
   if (!bits_of.ok()) return WithReason(bits_of.status(), v1::FAILURE_REASON_INVALID_CONFIG);
   absl::StatusOr<NetworkPartition> partition = partitioner_.Divide(*graph_, preprocessing_, *bits_of);

@@ -66,7 +66,7 @@ class NetworkQuantizer {
 
   // Whether `other`, after Plan, will be quantized in the same way. A search for formats may divide networks anew.
   bool IsLike(const NetworkQuantizer& other) const {
-    return !MaySearch() && !other.MaySearch() && partition_.IsLike(other.partition_);
+    return !MaySearch() && !other.MaySearch() && fitted_ == other.fitted_ && partition_.IsLike(other.partition_);
   }
 
   // Of the graph after Quantize.
@@ -132,6 +132,8 @@ class NetworkQuantizer {
   std::optional<AlgorithmGains> gains_;
   std::vector<v1::TradeOffPoint> trade_off_;
   QuantizationPlan plan_;
+  // What was rewritten for the chip.
+  std::vector<Fitted> fitted_;
   NetworkPartition partition_;
   std::vector<ObservedTensor> observed_;
   std::vector<ChannelClass> classes_;

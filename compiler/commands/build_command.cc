@@ -63,8 +63,8 @@ void PrintReport(const v1::Report& report, const std::string& output_path) {
       return absl::StrJoin(tensors, ", ",
                            [](std::string* out, const v1::TensorInfo& tensor) { out->append(tensor.name()); });
     };
-    std::cout << absl::StrFormat("Part %s: %d nodes, %s to %s\n", part.name(), part.nodes(), names(part.inputs()),
-                                 names(part.outputs()));
+    std::cout << absl::StrFormat("Part %s: %d %s, %s to %s\n", part.name(), part.nodes(),
+                                 part.nodes() == 1 ? "node" : "nodes", names(part.inputs()), names(part.outputs()));
   }
   if (report.manifest().has_cost()) {
     const v1::Cost& cost = report.manifest().cost();

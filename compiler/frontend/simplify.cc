@@ -18,6 +18,7 @@
 #include "compiler/frontend/fuse_softmax.h"
 #include "compiler/frontend/infer_shapes.h"
 #include "compiler/frontend/inline_if.h"
+#include "compiler/frontend/merge_dimensions.h"
 #include "compiler/pass.h"
 
 namespace joinery::compiler {
@@ -40,6 +41,7 @@ std::vector<std::unique_ptr<Pass>> AllPasses() {
   passes.push_back(std::make_unique<FuseHardSwish>());
   passes.push_back(std::make_unique<FuseLayerNorm>());
   passes.push_back(std::make_unique<FuseMatMulBias>());
+  passes.push_back(std::make_unique<MergeDimensions>());
   return passes;
 }
 

@@ -18,6 +18,7 @@
 #include "compiler/ir/tensor.h"
 #include "compiler/quantization/plan.h"
 #include "compiler/target/estimate_model.h"
+#include "compiler/target/fit_to_target.h"
 #include "compiler/target/network_partition.h"
 #include "compiler/target/node_facts.h"
 #include "compiler/target/support.h"
@@ -235,30 +236,7 @@ std::string WhyImpossible(const std::vector<v1::OperatorCheck>& rows, int64_t pa
                          parameters / 1'000'000, target.name(), static_cast<int64_t>(memory) / 1'000'000);
 }
 
-}  // namespace
-
-std::map<std::string, OffNpu> FindOffNpu(Graph& graph, const v1::TargetDescription& target) {
-  std::map<std::string, OffNpu> found;
-  if (target.cpu_only()) return found;
-  for (const onnx::NodeProto* node : graph.nodes()) {
-    if (node->op_type() == "Constant") continue;
-    Support support = CheckNode(graph, *node, target);
-    if (support.placement == Placement::kNpu) continue;
-    OffNpu& off_npu = found[node->op_type()];
-    if (off_npu.count++ == 0) off_npu.reason = std::move(support.reason);
-  }
-  return found;
-}
-
-int64_t CountParameters(const Graph& graph) {
-  int64_t parameters = 0;
-  for (const onnx::TensorProto& tensor : graph.proto().initializer()) {
-    parameters += NumElements({tensor.dims().begin(), tensor.dims().end()});
-  }
-  return parameters;
-}
-
-absl::StatusOr<v1::TargetCheck> CheckTarget(Graph& graph, const v1::TargetDescription& target,
+absl::StatusOr<v1::TargetCheck> CheckFitted(Graph& graph, const v1::TargetDescription& target,
                                             const std::map<std::string, OffNpu>& before,
                                             const std::map<std::string, std::string>& rewrites) {
   v1::TargetCheck check;
@@ -293,6 +271,41 @@ absl::StatusOr<v1::TargetCheck> CheckTarget(Graph& graph, const v1::TargetDescri
   }
   AddEstimate(graph, target, mode, check);
   return check;
+}
+
+}  // namespace
+
+std::map<std::string, OffNpu> FindOffNpu(Graph& graph, const v1::TargetDescription& target) {
+  std::map<std::string, OffNpu> found;
+  if (target.cpu_only()) return found;
+  for (const onnx::NodeProto* node : graph.nodes()) {
+    if (node->op_type() == "Constant") continue;
+    Support support = CheckNode(graph, *node, target);
+    if (support.placement == Placement::kNpu) continue;
+    OffNpu& off_npu = found[node->op_type()];
+    if (off_npu.count++ == 0) off_npu.reason = std::move(support.reason);
+  }
+  return found;
+}
+
+int64_t CountParameters(const Graph& graph) {
+  int64_t parameters = 0;
+  for (const onnx::TensorProto& tensor : graph.proto().initializer()) {
+    parameters += NumElements({tensor.dims().begin(), tensor.dims().end()});
+  }
+  return parameters;
+}
+
+absl::StatusOr<v1::TargetCheck> CheckTarget(Graph& graph, const v1::TargetDescription& target,
+                                            const std::map<std::string, OffNpu>& before,
+                                            const std::map<std::string, std::string>& rewrites) {
+  if (!MayNeedFitting(graph, target)) return CheckFitted(graph, target, before, rewrites);
+  // What is rewritten for this target only is none of the others' business.
+  Graph own(graph.model());
+  ASSIGN_OR_RETURN(const std::vector<Fitted> fitted, FitToTarget(own, target));
+  std::map<std::string, std::string> all_rewrites = rewrites;
+  for (const Fitted& node : fitted) all_rewrites.try_emplace(node.op_type, "fit_to_target");
+  return CheckFitted(own, target, before, all_rewrites);
 }
 
 }  // namespace joinery::compiler

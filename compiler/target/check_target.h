@@ -21,8 +21,8 @@ struct OffNpu {
 // By operator. For a graph as it was before it was simplified: what rewrites are good for. Constants do not count.
 std::map<std::string, OffNpu> FindOffNpu(Graph& graph, const v1::TargetDescription& target);
 
-// Divides a simplified graph for the target's first mode as a build would do it, and places every node. The nodes say
-// afterwards in which part they are.
+// Fits a simplified graph to the target and divides it for the target's first mode, as a build would do it, and places
+// every node. The nodes may say afterwards in which part they are.
 //
 //   before    FindOffNpu of the graph before it was simplified
 //   rewrites  by operator, the passes that removed nodes of it

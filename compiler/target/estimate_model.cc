@@ -30,7 +30,9 @@ absl::StatusOr<v1::Cost> EstimateLabelledGraph(Graph& graph, const v1::TargetDes
 
 absl::StatusOr<v1::Cost> EstimateFloatGraph(Graph& graph, const v1::TargetDescription& target,
                                             const v1::NpuMode& mode) {
-  ASSIGN_OR_RETURN(const NetworkPartition partition, NetworkPartitioner(target, mode).Divide(graph, {}, {}));
+  const NetworkPartitioner partitioner(target, mode);
+  RETURN_IF_ERROR(partitioner.Fit(graph, {}).status());
+  ASSIGN_OR_RETURN(const NetworkPartition partition, partitioner.Divide(graph, {}, {}));
   LabelParts(partition, graph);
   return EstimateLabelledGraph(graph, target, mode);
 }

@@ -9,9 +9,8 @@
 
 namespace joinery::compiler {
 
-// For a graph that ImportModel and Simplify made, divided as a build would divide it. Its nodes say afterwards in which
-// part they are.
-// Errors: those of CostModel::Create.
+// For a graph that ImportModel and Simplify made, fitted to the target and divided as a build does it. Its nodes say
+// afterwards in which part they are. Errors: those of CostModel::Create.
 absl::StatusOr<v1::Cost> EstimateFloatGraph(Graph& graph, const v1::TargetDescription& target, const v1::NpuMode& mode);
 
 // The same for one that is divided already: its nodes say in which part they are, or none of them does.

@@ -396,6 +396,12 @@ absl::StatusOr<NetworkPartitioner> NetworkPartitioner::Create(const v1::Target& 
   return partitioner;
 }
 
+absl::StatusOr<std::vector<Fitted>> NetworkPartitioner::Fit(Graph& graph,
+                                                            absl::Span<const onnx::NodeProto* const> left_out) const {
+  if (!has_npu()) return std::vector<Fitted>();
+  return FitToTarget(graph, description_, left_out);
+}
+
 absl::StatusOr<NetworkPartition> NetworkPartitioner::Divide(Graph& graph,
                                                             absl::Span<const onnx::NodeProto* const> left_out,
                                                             const BitsOfNode& bits_of) const {

@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "compiler/ir/graph.h"
 #include "compiler/quantization/plan.h"
+#include "compiler/target/fit_to_target.h"
 #include "compiler/target/partition.h"
 #include "joinery/v1/build_configuration.pb.h"
 #include "joinery/v1/target.pb.h"
@@ -46,6 +47,9 @@ class NetworkPartitioner {
   // `notes` gets a sentence if the chip or the mode is not described and another stands for it.
   // Errors: those of the descriptions.
   static absl::StatusOr<NetworkPartitioner> Create(const v1::Target& target, std::vector<std::string>& notes);
+
+  // FitToTarget: rewrites what the NPU does not list into what it does. To be done before dividing.
+  absl::StatusOr<std::vector<Fitted>> Fit(Graph& graph, absl::Span<const onnx::NodeProto* const> left_out) const;
 
   // Divides the network, whose types and shapes are inferred. A node belongs on the CPU
   //   - that the NPU cannot run,

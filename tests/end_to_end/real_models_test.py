@@ -163,3 +163,44 @@ def test_network_converts(programs, network):
         alone = " ".join(f"{cosine(want, got):.4f}" for want, got in zip(*outputs[name]))
         print(f"{network.name}: output {name}: cosine {value:.4f} (of each picture {alone})")
     assert min(cosines.values()) > network.least_cosine
+
+
+TAIL = ["npu:0", "cpu:0"]
+
+
+@pytest.mark.parametrize("name, chip, parts", [
+    ("mobilenetv2", "AX620A", ["npu:0"]),
+    ("face_RFB-320", "AX620A", TAIL),
+    ("yunet_n_320", "AX630C", TAIL),
+    ("ppocrv4_det", "AX650N", TAIL),
+    ("nanodet_m_416", "AX620A", TAIL),
+    # This chip lists no LayerNormalization: both transformer blocks are on the CPU.
+    ("ppocrv4_rec", "AX620A", ["npu:0", "cpu:0", "npu:1", "cpu:1"]),
+], ids=lambda value: value.replace("-", "_").lower() if isinstance(value, str) else None)
+def test_parts_compute_the_whole(programs, name, chip, parts):
+    """Each part as a model of its own, fed what those before it gave, ends at the same numbers, to the bit."""
+    data = data_folder()
+    network = next((network for network in NETWORKS if network.name == name), None)
+    network = network or Network(name, "calib", *IMAGE_NET)
+    path = data / "models" / f"{name}.onnx"
+    text = configuration(network.mean, network.std, network.divisor, network.colours, network.fit)
+    options = ["--input-shape", network.shape] if network.shape else []
+    pictures = calibration_set(programs, data / "images" / network.pictures, 4)
+    joint = build(programs, path, pictures, text, "--target", chip, "--preset", "fast", *options)
+    manifest = json.loads(programs.run("joineryc", "info", joint, "--json").out)
+    assert [part["name"] for part in manifest["parts"]] == parts
+
+    whole = open_session(joint)
+    (taken,) = whole.get_inputs()
+    picture = Image.open(sorted(pictures.iterdir())[0]).convert("RGB")
+    pixels = np.asarray(picture.resize((taken.shape[2], taken.shape[1]), Image.BILINEAR))[None]
+    made = {taken.name: pixels}
+    for part in parts:
+        extracted = programs.files / "part.onnx"
+        done = programs.run("joineryc", "extract", joint, part, "--output", extracted)
+        assert done.code == 0, done.err
+        session = open_session(extracted)
+        results = session.run(None, {given.name: made[given.name] for given in session.get_inputs()})
+        made.update(zip([given.name for given in session.get_outputs()], results))
+    for given, result in zip(whole.get_outputs(), whole.run(None, {taken.name: pixels})):
+        assert made[given.name].tobytes() == result.tobytes(), given.name

@@ -16,6 +16,7 @@
 #include "compiler/frontend/fuse_softmax.h"
 #include "compiler/frontend/infer_shapes.h"
 #include "compiler/frontend/inline_if.h"
+#include "compiler/frontend/merge_dimensions.h"
 #include "compiler/frontend/random_feed.h"
 #include "compiler/frontend/verify_equivalence.h"
 #include "compiler/ir/graph.h"
@@ -354,6 +355,43 @@ std::vector<Case> FuseSoftmaxCases() {
   };
 }
 INSTANTIATE_TEST_SUITE_P(FuseSoftmax, PassTest, ::testing::ValuesIn(FuseSoftmaxCases()), NameOf);
+
+std::vector<Case> MergeDimensionsCases() {
+  const auto pass = std::make_shared<MergeDimensions>();
+  const std::string head = "g (float[1,4,2,3] x) => (float[1,4,2,3] y) ";
+  const std::string shapes = "<int64[5] five = {1, 2, 2, 2, 3}, int64[4] four = {1, 4, 2, 3}> ";
+  return {
+      {"AChannelShuffle", pass,
+       head + shapes + "{ a = Reshape(x, five) b = Transpose<perm = [0,2,1,3,4]>(a) y = Reshape(b, four) }",
+       head + "<int64[4] four = {1, 4, 2, 3}, int64[4] a_shape = {1, 2, 2, 6}> "
+              "{ a_merged = Reshape(x, a_shape) b_merged = Transpose<perm = [0,2,1,3]>(a_merged) "
+              "y = Reshape(b_merged, four) }",
+       1},
+      {"BlocksOfSpace", pass,
+       "g (float[1,8,2,2] x) => (float[1,2,4,4] y) <int64[6] s = {1, 2, 2, 2, 2, 2}, int64[4] t = {1, 2, 4, 4}> "
+       "{ a = Reshape(x, s) b = Transpose<perm = [0,1,4,2,5,3]>(a) y = Reshape(b, t) }",
+       "", 0},
+      {"WithoutABatch", pass,
+       "g (float[6,4] x) => (float[4,6] y) <int64[5] s = {2, 3, 1, 2, 2}, int64[2] t = {4, 6}> "
+       "{ a = Reshape(x, s) b = Transpose<perm = [3,4,0,2,1]>(a) y = Reshape(b, t) }",
+       "g (float[6,4] x) => (float[4,6] y) <int64[2] t = {4, 6}, int64[2] a_shape = {6, 4}> "
+       "{ a_merged = Reshape(x, a_shape) b_merged = Transpose<perm = [1,0]>(a_merged) y = Reshape(b_merged, t) }",
+       1},
+      {"FourDimensionsStay", pass,
+       head + "<int64[4] s = {2, 2, 2, 3}, int64[4] t = {1, 4, 2, 3}> "
+              "{ a = Reshape(x, s) b = Transpose<perm = [1,0,2,3]>(a) y = Reshape(b, t) }",
+       "", 0},
+      {"AReshapeThatCopiesADimensionStays", pass,
+       head + "<int64[5] five = {1, 2, 2, 2, 3}, int64[4] four = {0, 4, 2, 3}> "
+              "{ a = Reshape(x, five) b = Transpose<perm = [0,2,1,3,4]>(a) y = Reshape(b, four) }",
+       "", 0},
+      {"AnotherReaderStays", pass,
+       "g (float[1,4,2,3] x) => (float[1,4,2,3] y, float[1,2,2,2,3] z) " + shapes +
+           "{ a = Reshape(x, five) b = Transpose<perm = [0,2,1,3,4]>(a) y = Reshape(b, four) z = Neg(b) }",
+       "", 0},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(MergeDimensions, PassTest, ::testing::ValuesIn(MergeDimensionsCases()), NameOf);
 
 std::vector<Case> FuseHardSigmoidCases() {
   const auto pass = std::make_shared<FuseHardSigmoid>();
