@@ -6,7 +6,7 @@ import models
 import numpy as np
 import pytest
 
-TARGETS = ["AX620A", "AX620Q", "AX630A", "AX630C", "AX650N", "ONNX_RUNTIME"]
+TARGETS = ["AX615", "AX620A", "AX620Q", "AX620U", "AX630A", "AX630C", "AX637", "AX650N", "M57", "ONNX_RUNTIME"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model import CHIP_FAMILIES, Rows
+from model import CHIP_FAMILIES, CHIPS, UNKNOWN_CHIPS, Chip, Rows
 
 # Channels that the multipliers take at a time: of 1, 8, 16 and 32 those with the least error in cross-validation.
 ALIGNMENT = (8, 16)
@@ -65,6 +65,27 @@ class Fit:
                 return found, True
         self.point[place] = before
         return best, False
+
+
+def fit_unknown_chip(target: str, rows: list, tables: Path, figures: dict[str, np.ndarray]) -> Chip:
+    """Peak and memory of a chip that has neither published, with the figures of its family."""
+    published = np.log([row.latency_ms for row in rows])
+
+    def loss(logs: tuple[float, float]) -> float:
+        CHIPS[target] = UNKNOWN_CHIPS[target].with_figures(*np.exp(logs))
+        error = np.abs(np.log(Rows(rows, tables, ALIGNMENT).milliseconds(figures)) - published)
+        return np.where(error < SMALL, error * error / (2 * SMALL), error - SMALL / 2).mean()
+
+    # From 0.5 to 20 for both, then around the best with steps that shrink.
+    grid = np.linspace(np.log(0.5), np.log(20), 16)
+    best = min(((x, y) for x in grid for y in grid), key=loss)
+    step = grid[1] - grid[0]
+    while step > 1e-3:
+        near = [(best[0] + i * step, best[1] + j * step) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        found = min(near, key=loss)
+        step, best = (step, found) if loss(found) < loss(best) else (step / 2, best)
+    loss(best)
+    return CHIPS[target]
 
 
 def cross_validate(rows: list, tables: Path, alignment: tuple[int, int] = ALIGNMENT) -> np.ndarray:

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 CHIPS = {"AX620A": "AX620A", "AX620Q": "AX620Q", "AX630C": "AX630C", "AX630C (MaixCAM2)": "AX630C", "AX650N": "AX650N",
-         "AX650": "AX650N"}
+         "AX650": "AX650N", "AX615": "AX615", "AX637": "AX637"}
 # Rebranded chips; that they are the same is inferred from equal figures.
 REBRANDED = {"WM8845": "AX630C", "WM9955": "AX650N"}
 

@@ -51,7 +51,7 @@ TEST(AllTargetsTest, NpusSayWhatTheyReachAndWhereThatIsFrom) {
     EXPECT_FALSE(target.source().empty()) << target.name();
     for (const v1::NpuMode& mode : target.modes()) EXPECT_FALSE(mode.summary().empty()) << target.name();
   }
-  EXPECT_GE(npus, 5);
+  EXPECT_GE(npus, 9);
 }
 
 struct NameCase {
@@ -74,6 +74,10 @@ INSTANTIATE_TEST_SUITE_P(, FindTargetTest,
                                                         {"ax620e", "AX630C"},
                                                         {"Ax620Q", "AX620Q"},
                                                         {"AX620", "AX620A"},
+                                                        {"AX615", "AX615"},
+                                                        {"AX637", "AX637"},
+                                                        {"M57", "M57"},
+                                                        {"AX620U", "AX620U"},
                                                         {"AX630", "AX630A"},
                                                         {"AX650", "AX650N"},
                                                         {"M76H", "AX650N"},
