@@ -25,6 +25,11 @@ constexpr int64_t kMaxConfigurationSize = 4 << 20;
 
 absl::StatusOr<std::string> CalibrationPathOf(const compiler::Configuration& configuration, const std::string& path) {
   ASSIGN_OR_RETURN(const compiler::ConfiguredFiles files, compiler::FilesOf(configuration));
+  if (!files.input_calibration.empty()) {
+    return WithFix(absl::InvalidArgumentError(absl::StrCat(path, " names a calibration set for each input")),
+                   "make one archive or folder that has a folder with the name of each input, and name it with "
+                   "--calibration");
+  }
   if (files.calibration.empty()) {
     return WithFix(absl::InvalidArgumentError(
                        absl::StrCat(path,

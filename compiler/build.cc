@@ -13,7 +13,9 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "compiler/backend/attach_outputs.h"
 #include "compiler/backend/attach_preprocessing.h"
+#include "compiler/backend/deploy.h"
 #include "compiler/backend/joint_file.h"
 #include "compiler/backend/parts.h"
 #include "compiler/build_progress.h"
@@ -21,6 +23,7 @@
 #include "compiler/calibration/feed_source.h"
 #include "compiler/calibration/observe.h"
 #include "compiler/configuration/configuration.h"
+#include "compiler/configuration/deployed_input.h"
 #include "compiler/evaluation/advice.h"
 #include "compiler/evaluation/compare_models.h"
 #include "compiler/evaluation/html_report.h"
@@ -28,6 +31,7 @@
 #include "compiler/execution/executor.h"
 #include "compiler/failure.h"
 #include "compiler/frontend/convert_opset.h"
+#include "compiler/frontend/edit_model.h"
 #include "compiler/frontend/import_model.h"
 #include "compiler/frontend/import_quantization.h"
 #include "compiler/frontend/load_model.h"
@@ -119,6 +123,7 @@ class Builder {
                              arguments_.model_path, " is a .joint already: give the float model it was made from")),
                          arguments_.model_path);
     }
+    RETURN_IF_ERROR(EditImported(*model));
     original_ = *model;
     absl::StatusOr<Imported> imported =
         ImportModel(*std::move(model), {.limits = limits, .input_shapes = arguments_.input_shapes});
@@ -134,6 +139,12 @@ class Builder {
     progress_.Info(absl::StrFormat("%s: %d nodes, opset %d", arguments_.model_path, graph_->proto().node_size(),
                                    OpsetVersion(graph_->model())));
     return Configure();
+  }
+
+  absl::Status EditImported(onnx::ModelProto& model) const {
+    const absl::StatusOr<v1::ModelEdits> edits = ModelEditsOf(arguments_.configuration);
+    if (!edits.ok()) return Reason(edits.status(), v1::FAILURE_REASON_INVALID_CONFIG);
+    return Reason(EditModel(*edits, model), v1::FAILURE_REASON_INVALID_CONFIG);
   }
 
   absl::Status Configure() {
@@ -165,9 +176,13 @@ class Builder {
                          arguments_.model_path);
     }
     const auto simplified = graph_->model();
-    absl::StatusOr<std::vector<const onnx::NodeProto*>> added = AttachPreprocessing(*graph_, configuration());
+    absl::StatusOr<std::vector<const onnx::NodeProto*>> added =
+        AttachPreprocessing(*graph_, CalibratedInputs(configuration()));
     if (!added.ok()) return Reason(added.status(), v1::FAILURE_REASON_INVALID_CONFIG);
     preprocessing_ = *std::move(added);
+    added = AttachOutputs(*graph_, configuration());
+    if (!added.ok()) return Reason(added.status(), v1::FAILURE_REASON_INVALID_CONFIG);
+    preprocessing_.insert(preprocessing_.end(), added->begin(), added->end());
     // The scale that the model brings along for an input is one of its preprocessed values.
     for (const v1::InputConfiguration& input : configuration().inputs()) {
       const std::string preprocessed = PreprocessedName(input.name());
@@ -193,16 +208,25 @@ class Builder {
   }
 
   absl::Status OpenCalibrationSet() {
-    absl::StatusOr<DataSet> data_set = DataSet::Open(arguments_.calibration_path, {});
-    if (!data_set.ok()) {
-      return WithReason(data_set.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, arguments_.calibration_path);
+    std::vector<std::string> paths{arguments_.calibration_path};
+    if (!arguments_.input_calibration.empty()) {
+      const absl::StatusOr<std::vector<std::string>> found =
+          PathsByInput(arguments_.input_calibration, configuration());
+      if (!found.ok()) return Reason(found.status(), v1::FAILURE_REASON_INVALID_CONFIG);
+      paths = *found;
     }
-    data_set_ = std::make_unique<DataSet>(*std::move(data_set));
-    for (const std::string& note : data_set_->notes()) progress_.Warn(note);
-    absl::StatusOr<FeedSource> source = FeedSource::Create(*data_set_, configuration());
-    if (!source.ok()) {
-      return WithReason(source.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, arguments_.calibration_path);
+    std::vector<const DataSet*> by_input;
+    for (const std::string& path : paths) {
+      absl::StatusOr<DataSet> data_set = DataSet::Open(path, {});
+      if (!data_set.ok()) return WithReason(data_set.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, path);
+      data_sets_.push_back(std::make_unique<DataSet>(*std::move(data_set)));
+      by_input.push_back(data_sets_.back().get());
+      for (const std::string& note : by_input.back()->notes()) progress_.Warn(note);
     }
+    absl::StatusOr<FeedSource> source = arguments_.input_calibration.empty()
+                                            ? FeedSource::Create(*by_input[0], configuration())
+                                            : FeedSource::Create(by_input, configuration());
+    if (!source.ok()) return WithReason(source.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, paths[0]);
     source_ = std::make_unique<FeedSource>(*std::move(source));
     manifest().mutable_calibration_set()->set_digest(source_->digest());
     manifest().mutable_calibration_set()->set_samples(static_cast<int32_t>(source_->size()));
@@ -363,9 +387,13 @@ class Builder {
     v1::Manifest& manifest = *artifact.report.mutable_manifest();
     manifest.set_format_version(kJointFormatVersion);
     manifest.set_tool_version(base::kVersion);
-    RETURN_IF_ERROR(DescribeNetworkParts(artifact.quantizer->partition(), *artifact.graph, manifest));
     DescribeTensors(*artifact.graph, manifest);
+    RETURN_IF_ERROR(Reason(DeployTensors(*artifact.graph, manifest), v1::FAILURE_REASON_INVALID_CONFIG));
+    // Of one sample.
     EstimateCost(*artifact.graph, manifest);
+    RETURN_IF_ERROR(
+        Reason(DeployBatch(*artifact.graph, manifest, arguments_.threads), v1::FAILURE_REASON_INVALID_CONFIG));
+    RETURN_IF_ERROR(DescribeNetworkParts(artifact.quantizer->partition(), *artifact.graph, manifest));
     ASSIGN_OR_RETURN(const int64_t artifact_bytes, WriteJoint(PathOf(arguments_.output_path, artifact),
                                                               std::move(*artifact.graph).TakeModel(), manifest));
     artifact.report.set_artifact_bytes(artifact_bytes);
@@ -433,7 +461,7 @@ class Builder {
     for (const onnx::ValueInfoProto& output : graph.proto().output()) {
       v1::TensorInfo* info = manifest.add_outputs();
       *info = DescribeTensor(output);
-      info->set_layout("NATIVE");
+      info->set_layout(OutputLayout(manifest.configuration(), output));
     }
   }
 
@@ -450,7 +478,8 @@ class Builder {
   // What the model brought along of scales and quantized weights; usually nothing.
   ImportedQuantization imported_;
   std::vector<const onnx::NodeProto*> preprocessing_;
-  std::unique_ptr<DataSet> data_set_;
+  // One, or one for each input.
+  std::vector<std::unique_ptr<DataSet>> data_sets_;
   std::unique_ptr<FeedSource> source_;
   std::vector<std::unique_ptr<Artifact>> artifacts_;
 };

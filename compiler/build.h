@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,6 +18,8 @@ struct BuildArguments {
   std::string model_path;
   // A folder, or an archive.
   std::string calibration_path;
+  // Where each input has a set of its own: the input's name, and its folder or archive. Instead of calibration_path.
+  std::vector<std::pair<std::string, std::string>> input_calibration;
   std::string output_path;
   // Not written if empty.
   std::string report_path;

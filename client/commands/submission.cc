@@ -44,7 +44,7 @@ void AddBuildArguments(CLI::App& command, BuildArguments& arguments) {
       ->type_name("C.prototxt");
   command
       .add_option("--calibration", arguments.calibration,
-                  "A folder of jpg, png or npy files, or a tar of them; else what the configuration names")
+                  "A folder of jpg, png, npy or bin files, or a tar of them; else what the configuration names")
       ->type_name("PATH");
   command
       .add_option("--input-shape", arguments.input_shapes,

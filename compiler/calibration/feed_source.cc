@@ -25,17 +25,23 @@ FileOfInput SplitName(const std::string& name) {
   return {name.substr(0, slash), name.substr(slash + 1)};
 }
 
+// The name without its ending: a photo of one set belongs to an array of another.
+std::string Stem(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  return dot == std::string::npos ? name : name.substr(0, dot);
+}
+
 }  // namespace
 
 FeedSource::FeedSource(FeedSource&& other) noexcept
-    : data_set_(other.data_set_),
+    : data_sets_(other.data_sets_),
       configuration_(other.configuration_),
       samples_(std::move(other.samples_)),
       digest_(std::move(other.digest_)) {}
 
 absl::StatusOr<FeedSource> FeedSource::Create(const DataSet& data_set, const v1::BuildConfiguration& configuration) {
-  FeedSource source(data_set, configuration);
   const auto num_inputs = static_cast<size_t>(configuration.inputs_size());
+  FeedSource source(std::vector<const DataSet*>(num_inputs, &data_set), configuration);
   if (num_inputs == 1) {
     for (size_t i = 0; i < data_set.size(); ++i) source.samples_.push_back({data_set.name(i), {i}});
   } else {
@@ -62,23 +68,53 @@ absl::StatusOr<FeedSource> FeedSource::Create(const DataSet& data_set, const v1:
       return absl::InvalidArgumentError("no sample of the calibration set has a file of the same name for each input");
     }
   }
-  const int32_t most = configuration.calibration().max_samples();
-  if (most > 0 && source.samples_.size() > static_cast<size_t>(most)) source.samples_.resize(static_cast<size_t>(most));
+  source.LimitSamples();
   source.digest_ = data_set.Digest(num_inputs == 1 ? source.samples_.size() : data_set.size());
   return source;
+}
+
+absl::StatusOr<FeedSource> FeedSource::Create(const std::vector<const DataSet*>& data_sets,
+                                              const v1::BuildConfiguration& configuration) {
+  FeedSource source(data_sets, configuration);
+  std::vector<std::map<std::string, size_t>> files_of_input(data_sets.size());
+  for (size_t i = 0; i < data_sets.size(); ++i) {
+    for (size_t j = 0; j < data_sets[i]->size(); ++j) files_of_input[i][Stem(data_sets[i]->name(j))] = j;
+  }
+  for (const auto& [stem, first] : files_of_input[0]) {
+    Sample sample{data_sets[0]->name(first), {}};
+    for (const auto& files : files_of_input) {
+      if (const auto found = files.find(stem); found != files.end()) sample.files.push_back(found->second);
+    }
+    if (sample.files.size() == data_sets.size()) source.samples_.push_back(std::move(sample));
+  }
+  if (source.samples_.empty()) {
+    return absl::InvalidArgumentError(
+        "no sample has a file of the same name in the calibration set of each input; files of the same name belong "
+        "together");
+  }
+  source.LimitSamples();
+  base::Sha256Hasher hasher;
+  for (const DataSet* data_set : data_sets) hasher.Update(data_set->Digest(data_set->size()));
+  source.digest_ = hasher.Finish();
+  return source;
+}
+
+void FeedSource::LimitSamples() {
+  const int32_t most = configuration_.calibration().max_samples();
+  if (most > 0 && samples_.size() > static_cast<size_t>(most)) samples_.resize(static_cast<size_t>(most));
 }
 
 absl::StatusOr<std::vector<Tensor>> FeedSource::Load(size_t sample) const {
   std::vector<Tensor> feed;
   for (size_t i = 0; i < samples_[sample].files.size(); ++i) {
     const size_t file = samples_[sample].files[i];
-    const std::string& name = data_set_.name(file);
-    const absl::StatusOr<std::string> bytes = data_set_.Read(file);
+    const std::string& name = data_sets_[i]->name(file);
+    const absl::StatusOr<std::string> bytes = data_sets_[i]->Read(file);
     if (!bytes.ok()) return WithReason(bytes.status(), v1::FAILURE_REASON_INVALID_CALIBRATION, name);
     absl::StatusOr<LoadedSample> loaded =
         LoadSample(name, *bytes, configuration_.inputs(static_cast<int>(i)), configuration_.calibration().image_fit());
     if (!loaded.ok()) {
-      return WithReason(base::Annotate(loaded.status(), data_set_.path()), v1::FAILURE_REASON_INVALID_CALIBRATION,
+      return WithReason(base::Annotate(loaded.status(), data_sets_[i]->path()), v1::FAILURE_REASON_INVALID_CALIBRATION,
                         name);
     }
     if (!loaded->note.empty()) Note(name, loaded->note);
@@ -116,6 +152,31 @@ std::vector<std::string> FeedSource::Notes() const {
                         : absl::StrCat(noted.files, " files, the first ", noted.first_file, ": ", noted.note));
   }
   return lines;
+}
+
+absl::StatusOr<std::vector<std::string>> PathsByInput(
+    const std::vector<std::pair<std::string, std::string>>& input_calibration,
+    const v1::BuildConfiguration& configuration) {
+  std::map<std::string, std::string> paths;
+  for (const auto& [input, path] : input_calibration) paths[input] = path;
+  std::vector<std::string> ordered;
+  for (const v1::InputConfiguration& input : configuration.inputs()) {
+    auto found = paths.find(input.name());
+    if (found == paths.end()) found = paths.find("");
+    if (found == paths.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("input \"", input.name(), "\" has no calibration set, and others have one of their own"));
+    }
+    ordered.push_back(found->second);
+  }
+  for (const auto& [input, path] : paths) {
+    const bool is_known = std::any_of(configuration.inputs().begin(), configuration.inputs().end(),
+                                      [&name = input](const auto& known) { return known.name() == name; });
+    if (is_known || input.empty()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("a calibration set is for input \"", input, "\", which the model does not have"));
+  }
+  return ordered;
 }
 
 }  // namespace joinery::compiler

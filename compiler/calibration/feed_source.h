@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -23,6 +24,11 @@ class FeedSource {
   // Errors: kInvalidArgument if no sample has a file for each input, naming an input that lacks one.
   static absl::StatusOr<FeedSource> Create(const DataSet& data_set, const v1::BuildConfiguration& configuration);
 
+  // The same where each input has a data set of its own, in the configuration's order (one and the same may be there
+  // several times): files of the same name in all of them are one sample.
+  static absl::StatusOr<FeedSource> Create(const std::vector<const DataSet*>& data_sets,
+                                           const v1::BuildConfiguration& configuration);
+
   FeedSource(FeedSource&& other) noexcept;
 
   // Samples used: at most calibration.max_samples of the configuration, the first in name order.
@@ -42,7 +48,7 @@ class FeedSource {
  private:
   struct Sample {
     std::string name;
-    // In the data set, one for each input.
+    // In the data sets, one for each input.
     std::vector<size_t> files;
   };
   struct NotedFiles {
@@ -51,17 +57,27 @@ class FeedSource {
     size_t files = 0;
   };
 
-  FeedSource(const DataSet& data_set, const v1::BuildConfiguration& configuration)
-      : data_set_(data_set), configuration_(configuration) {}
+  FeedSource(std::vector<const DataSet*> data_sets, const v1::BuildConfiguration& configuration)
+      : data_sets_(std::move(data_sets)), configuration_(configuration) {}
+
+  // Keeps as many samples as the configuration asks for.
+  void LimitSamples();
 
   void Note(const std::string& file, const std::string& note) const;
 
-  const DataSet& data_set_;
+  // One for each input.
+  const std::vector<const DataSet*> data_sets_;
   const v1::BuildConfiguration& configuration_;
   std::vector<Sample> samples_;
   std::string digest_;
   mutable absl::Mutex mutex_;
   mutable std::vector<NotedFiles> notes_ ABSL_GUARDED_BY(mutex_);
 };
+
+// The paths in the order of the configuration's inputs, of (input, path) in any order; an input without a name stands
+// for all that have no other. kInvalidArgument, naming the input, if one has none, or the model does not have it.
+absl::StatusOr<std::vector<std::string>> PathsByInput(
+    const std::vector<std::pair<std::string, std::string>>& input_calibration,
+    const v1::BuildConfiguration& configuration);
 
 }  // namespace joinery::compiler

@@ -194,7 +194,9 @@ void AddAnalyzeCommand(CLI::App& app, int& exit_code) {
       ->add_option("quantized_model", options->quantized_path,
                    "A .joint, or any ONNX model with QuantizeLinear and DequantizeLinear made from the float model")
       ->required();
-  command->add_option("--calibration", options->calibration_path, "Samples: a folder or an archive of jpg, png or npy")
+  command
+      ->add_option("--calibration", options->calibration_path,
+                   "Samples: a folder or an archive of jpg, png, npy or bin")
       ->required();
   command->add_option("--config", options->configuration_path,
                       "How samples become inputs, where the quantized model is no .joint (.prototxt)");

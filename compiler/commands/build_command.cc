@@ -176,10 +176,11 @@ void AddVendorOptions(CLI::App& command, VendorOptions& vendor) {
 
 }  // namespace
 
-void AddBuildCommand(CLI::App& app, int& exit_code) {
+void AddBuildCommand(CLI::App& app, bool is_pulsar2, int& exit_code) {
   CLI::App* command = app.add_subcommand("build", "Quantize a float ONNX model to 8 bits and write a .joint");
   auto options = std::make_shared<BuildOptions>();
   BuildArguments& arguments = options->arguments;
+  options->configuration.is_pulsar2 = is_pulsar2;
   arguments.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   command->add_option("--input", arguments.model_path, "The float model (.onnx)");
   command->add_option("--output", arguments.output_path, "Where the .joint goes");
@@ -222,7 +223,9 @@ void AddBuildCommand(CLI::App& app, int& exit_code) {
       "  joineryc build --input m.onnx --config c.prototxt --output m.joint --target AX630C:NPU1 --target AX650N\n"
       "  joineryc build --input m.onnx --config pulsar2.json --output m.joint --vendor-tool pulsar2=/opt/bin/pulsar2\n"
       "  joineryc build --input m.onnx --config c.prototxt --output m.joint \\\n"
-      "      --layer-bits 'Conv_(0|12)=16' --layer-bits 'Softmax_.*=float'");
+      "      --layer-bits 'Conv_(0|12)=16' --layer-bits 'Softmax_.*=float'\n"
+      "  pulsar2 build --target_hardware AX620E --input m.onnx --output_dir output --config pulsar2.json \\\n"
+      "      --npu_mode NPU2 --quant.calibration_method Percentile");
   command->callback([options, &exit_code] { exit_code = BuildAndReport(*options); });
 }
 

@@ -4,9 +4,12 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "compiler/calibration/npy.h"
+#include "compiler/configuration/model_edits.h"
 
 namespace joinery::compiler {
 namespace {
@@ -59,7 +62,7 @@ void AddPulsarOptions(CLI::App& command, ConfigurationOptions& options) {
   AddText(command, "--input_tensor_color", kPulsarGroup, overrides.input_tensor_color,
           "Colours the float model expects: auto, rgb, bgr, gray");
   AddText(command, "--output_tensor_color", kPulsarGroup, overrides.output_tensor_color,
-          "Colours the .joint takes: auto, rgb, bgr, gray");
+          "Colours the .joint takes: auto, rgb, bgr, gray, nv12, nv21");
   AddText(command, "--output_tensor_layout", kPulsarGroup, overrides.output_tensor_layout, "native, nchw, nhwc");
   AddText(command, "--color_std", kPulsarGroup, overrides.color_standard, "legacy, studio, full");
   AddText(command, "--batch_size_option", kPulsarGroup, overrides.batch_size_option,
@@ -114,6 +117,7 @@ absl::StatusOr<Configuration> ReadFile(const ConfigurationOptions& options) {
     ASSIGN_OR_RETURN(const std::string text, base::ReadFile(options.path, kLargestConfiguration));
     return ParseConfiguration(text, options.path);
   }
+  if (options.is_pulsar2) return v1::pulsar2::BuildConfig();
   // Without a file the options tell whose they are.
   v1::pulsar2::BuildConfig::HardwareType hardware{};
   const bool is_pulsar2_chip = options.pulsar.target_hardware &&
@@ -148,6 +152,50 @@ std::string RelativeTo(const std::string& file, const std::string& path) {
   return (std::filesystem::path(file).parent_path() / path).string();
 }
 
+constexpr int64_t kLargestConstant = int64_t{16} << 20;
+
+absl::Status ReadArray(absl::string_view bytes, v1::pulsar2::ConstProcessor& processor) {
+  ASSIGN_OR_RETURN(const Tensor tensor, ParseNpy(bytes, processor.data_path()));
+  processor.clear_data();
+  const auto add = [&processor](auto values) {
+    for (const auto value : values) processor.add_data(static_cast<double>(value));
+  };
+  switch (tensor.element_type) {
+    case onnx::TensorProto::FLOAT:
+      add(tensor.values<float>());
+      break;
+    case onnx::TensorProto::DOUBLE:
+      add(tensor.values<double>());
+      break;
+    case onnx::TensorProto::INT64:
+      add(tensor.values<int64_t>());
+      break;
+    case onnx::TensorProto::INT32:
+      add(tensor.values<int32_t>());
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat(processor.data_path(), ": save the array as float32, float64, int32 or int64"));
+  }
+  processor.clear_data_path();
+  return absl::OkStatus();
+}
+
+// What const_processors have in files: the configuration that is used holds no paths.
+template <typename Complete>
+absl::Status ReadConstants(const Complete& complete, v1::pulsar2::BuildConfig& configuration) {
+  for (v1::pulsar2::ConstProcessor& processor : *configuration.mutable_const_processors()) {
+    if (processor.data_path().empty()) continue;
+    std::string path;
+    complete(path, processor.data_path());
+    ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kLargestConstant));
+    const absl::Status status =
+        absl::EndsWithIgnoreCase(path, ".npy") ? ReadArray(bytes, processor) : ReadConstant(bytes, processor);
+    if (!status.ok()) return base::Annotate(status, "const_processors.data_path");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddConfigurationOptions(CLI::App& command, ConfigurationOptions& options) {
@@ -169,7 +217,17 @@ absl::Status ReadConfiguration(const ConfigurationOptions& options, BuildArgumen
     path = is_here ? from_file : RelativeTo(options.path, from_file);
   };
   complete(arguments.model_path, configured.model);
-  complete(arguments.calibration_path, configured.calibration);
+  if (arguments.calibration_path.empty()) {
+    for (const auto& [input, path] : configured.input_calibration) {
+      std::string completed;
+      complete(completed, path);
+      arguments.input_calibration.emplace_back(input, completed);
+    }
+  }
+  if (arguments.input_calibration.empty()) complete(arguments.calibration_path, configured.calibration);
+  if (auto* pulsar2 = std::get_if<v1::pulsar2::BuildConfig>(&configuration)) {
+    RETURN_IF_ERROR(ReadConstants(complete, *pulsar2));
+  }
   if (is_pulsar2 && arguments.output_path.empty() && !configured.output.empty()) {
     arguments.output_path = configured.output;
     std::error_code error;
@@ -185,7 +243,7 @@ absl::Status ReadConfiguration(const ConfigurationOptions& options, BuildArgumen
   if (arguments.output_path.empty()) {
     return absl::InvalidArgumentError("no place for the result: give one with --output");
   }
-  if (arguments.calibration_path.empty()) {
+  if (arguments.calibration_path.empty() && arguments.input_calibration.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("no calibration set: give one with --calibration, or as ",
                      is_pulsar2 ? "quant.input_configs.calibration_dataset" : "dataset_conf_calibration.path",
@@ -194,6 +252,7 @@ absl::Status ReadConfiguration(const ConfigurationOptions& options, BuildArgumen
   SetFiles({.model = arguments.model_path,
             .output = arguments.output_path,
             .calibration = arguments.calibration_path,
+            .input_calibration = arguments.input_calibration,
             .input_shapes = {}},
            configuration);
   arguments.configuration = std::move(configuration);

@@ -22,6 +22,8 @@ struct ConfigurationOptions {
   std::map<std::string, std::vector<std::string>> pulsar2;
   // For `pulsar2 build` the folder of the result where --output does not say it.
   std::string output_dir;
+  // Without a file the configuration is one of `pulsar2 build`.
+  bool is_pulsar2 = false;
   // Taken because the vendor's tool takes it.
   bool enable_progress_bar = false;
 };

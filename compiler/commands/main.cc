@@ -1,4 +1,5 @@
-// joineryc, the compiler. Started as `pulsar` or `run_joint` it takes the vendor's command lines of that name.
+// joineryc, the compiler. Started as `pulsar`, `pulsar2` or `run_joint` it takes the vendor's command lines of that
+// name.
 #include <cstring>
 #include <exception>
 #include <iostream>
@@ -25,13 +26,14 @@ int Main(int argc, char** argv) {
     AddRunJointOptions(app, exit_code);
   } else {
     app.require_subcommand(1);
-    AddBuildCommand(app, exit_code);
+    AddBuildCommand(app, name == "pulsar2", exit_code);
     AddRunCommand(app, exit_code);
     AddAnalyzeCommand(app, exit_code);
     AddInfoCommand(app, exit_code);
     AddCheckCommand(app, exit_code);
     AddTargetCommand(app, exit_code);
     AddDevicesCommand(app, exit_code);
+    AddConfigCommand(app, exit_code);
     AddExtractCommand(app, exit_code);
     AddRunJointOptions(*app.add_subcommand("run_joint", "Run a .joint on this host and time it"), exit_code);
     app.add_subcommand("version", "Print the version")->callback([] { std::cout << base::kVersion << "\n"; });

@@ -1,6 +1,7 @@
 // joineryc run: the float model and its .joint on the same input, side by side.
 #include <google/protobuf/util/message_differencer.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -44,6 +45,8 @@ struct LoadedModel {
   std::string path;
   bool is_joint = false;
   std::unique_ptr<Executor> executor;
+  // Of a .joint: its outputs, with scales where they are whole numbers.
+  google::protobuf::RepeatedPtrField<v1::TensorInfo> outputs = {};
 };
 
 // The models, and how their inputs are made from files.
@@ -78,9 +81,10 @@ absl::StatusOr<Comparands> LoadComparands(const RunOptions& options, Device* dev
   bool has_joint = false;
   for (const std::string& path : options.models) {
     ASSIGN_OR_RETURN(const onnx::ModelProto model, LoadModel(path, ModelLimits()));
-    comparands.models.push_back({path, HasManifest(model), nullptr});
+    comparands.models.push_back({path, HasManifest(model), nullptr, {}});
     if (!HasManifest(model)) continue;
     ASSIGN_OR_RETURN(v1::Manifest manifest, ReadManifest(model, path));
+    comparands.models.back().outputs = manifest.outputs();
     if (!has_joint) comparands.configuration = std::move(*manifest.mutable_configuration());
     has_joint = true;
     ASSIGN_OR_RETURN(comparands.models.back().executor, LoadOnnxRuntime(model, {.device = device}));
@@ -141,6 +145,56 @@ absl::StatusOr<std::vector<Tensor>> LoadFeed(const std::vector<std::string>& fil
   return feed;
 }
 
+// One sample as often as a .joint of a fixed batch takes them.
+std::vector<Tensor> FillBatch(const std::vector<Tensor>& feed, const Executor& executor) {
+  std::vector<Tensor> filled = feed;
+  for (size_t i = 0; i < feed.size(); ++i) {
+    const std::vector<int64_t>& wanted = executor.inputs()[i].shape;
+    if (wanted.empty() || feed[i].shape.empty() || feed[i].shape[0] != 1 || wanted[0] <= 1) continue;
+    filled[i].shape[0] = wanted[0];
+    for (int64_t copy = 1; copy < wanted[0]; ++copy) {
+      filled[i].bytes.insert(filled[i].bytes.end(), feed[i].bytes.begin(), feed[i].bytes.end());
+    }
+  }
+  return filled;
+}
+
+// The first sample of a batch, in the float model's numbers.
+Tensor FirstSample(const Tensor& output, const TensorSpec& reference) {
+  Tensor first = output;
+  if (reference.shape.empty() || output.shape.size() != reference.shape.size()) return first;
+  if (output.shape[0] <= reference.shape[0] || reference.shape[0] < 1) return first;
+  first.bytes.resize(first.bytes.size() / static_cast<size_t>(output.shape[0] / reference.shape[0]));
+  first.shape[0] = reference.shape[0];
+  return first;
+}
+
+template <typename T>
+Tensor ToReal(const Tensor& numbers, const v1::TensorInfo& info) {
+  std::vector<float> values;
+  values.reserve(static_cast<size_t>(numbers.num_elements()));
+  for (const T number : numbers.values<T>()) {
+    values.push_back(static_cast<float>(static_cast<double>(number - info.zero_point()) * info.scale()));
+  }
+  return MakeTensor<float>(onnx::TensorProto::FLOAT, numbers.shape, values);
+}
+
+Tensor Dequantize(const Tensor& output, const v1::TensorInfo& info) {
+  if (info.scale() == 0) return output;
+  switch (output.element_type) {
+    case onnx::TensorProto::UINT8:
+      return ToReal<uint8_t>(output, info);
+    case onnx::TensorProto::INT8:
+      return ToReal<int8_t>(output, info);
+    case onnx::TensorProto::UINT16:
+      return ToReal<uint16_t>(output, info);
+    case onnx::TensorProto::INT16:
+      return ToReal<int16_t>(output, info);
+    default:
+      return output;
+  }
+}
+
 absl::Status Dump(const std::string& folder, const std::string& name, const Tensor& value) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -195,10 +249,16 @@ absl::Status Run(const RunOptions& options, Device* device) {
   if (!options.output_gt.empty()) RETURN_IF_ERROR(DumpFeed(options, files, comparands, feed));
   std::vector<std::vector<Tensor>> results;
   for (const LoadedModel& model : comparands.models) {
-    ASSIGN_OR_RETURN(std::vector<Tensor> outputs, RunToTensors(*model.executor, feed));
+    ASSIGN_OR_RETURN(std::vector<Tensor> outputs, RunToTensors(*model.executor, FillBatch(feed, *model.executor)));
     for (size_t i = 0; i < outputs.size() && !options.output_gt.empty(); ++i) {
       const std::string folder = absl::StrCat(options.output_gt, model.is_joint ? "/joint" : "/onnx");
       RETURN_IF_ERROR(Dump(folder, model.executor->outputs()[i].name, outputs[i]));
+    }
+    const std::vector<TensorSpec>& reference = comparands.models[0].executor->outputs();
+    for (size_t i = 0; i < std::min(outputs.size(), reference.size()); ++i) {
+      outputs[i] = FirstSample(outputs[i], reference[i]);
+      const auto index = static_cast<int>(i);
+      if (index < model.outputs.size()) outputs[i] = Dequantize(outputs[i], model.outputs[index]);
     }
     results.push_back(std::move(outputs));
   }

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -30,16 +31,23 @@ absl::StatusOr<Translation> TranslateConfiguration(const Configuration& source, 
 // FormatPulsar or FormatPulsar2.
 std::string FormatConfiguration(const Configuration& source, const v1::BuildConfiguration& configuration);
 
+// What is changed of the model before it is imported: the edits of what TranslateConfiguration gives, for which the
+// model's inputs need not be known.
+absl::StatusOr<v1::ModelEdits> ModelEditsOf(const Configuration& source);
+
 // What a configuration says of files; empty where it says nothing.
 struct ConfiguredFiles {
   std::string model;
   std::string output;
+  // A set for all inputs; empty where each has its own.
   std::string calibration;
+  // The input's name (empty: all that have no other) and its set.
+  std::vector<std::pair<std::string, std::string>> input_calibration;
   // As BuildArguments has them.
   std::vector<std::string> input_shapes;
 };
 
-// Errors: several calibration sets, where one with a folder for each input is needed.
+// Errors: a calibration set selected by a pattern.
 absl::StatusOr<ConfiguredFiles> FilesOf(const Configuration& source);
 
 // Writes what FilesOf reads, except for the shapes.

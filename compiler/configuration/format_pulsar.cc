@@ -1,11 +1,15 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
+
+#include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/configuration/joinery_conf.h"
 #include "compiler/configuration/preprocessing.h"
 #include "compiler/configuration/pulsar_fields.h"
+#include "compiler/configuration/pulsar_outputs.h"
 #include "compiler/configuration/pulsar_prototxt.h"
 #include "compiler/configuration/tensor_conf.h"
 
@@ -15,12 +19,15 @@ namespace {
 using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 using ::google::protobuf::TextFormat;
+using ::google::protobuf::util::MessageDifferencer;
 using ::joinery::v1::pulsar::DatasetConf;
 using ::joinery::v1::pulsar::DataType;
 using ::joinery::v1::pulsar::InputConfItem;
 using ::joinery::v1::pulsar::PulsarConf;
 using ::joinery::v1::pulsar::PulsarConfiguration;
 using ::joinery::v1::pulsar::TensorConf;
+
+using Outputs = google::protobuf::RepeatedPtrField<v1::OutputConfiguration>;
 
 void WriteTarget(const v1::Target& target, PulsarConfiguration& result) {
   PulsarConf& conf = *result.mutable_pulsar_conf();
@@ -39,11 +46,6 @@ void WriteTarget(const v1::Target& target, PulsarConfiguration& result) {
   conf.set_ax620_virtual_npu(ax620);
 }
 
-DataType::Enum ToDataType(v1::ElementType element_type) {
-  if (element_type == v1::ELEMENT_TYPE_UINT8) return DataType::UINT8;
-  return element_type == v1::ELEMENT_TYPE_FLOAT32 ? DataType::FLOAT32 : DataType::DATA_TYPE_UNKNOWN;
-}
-
 // One conf for each input instead of all that are about several or under the older name.
 void WriteTensorConfs(const PulsarConfiguration& source, const v1::InputConfiguration& input,
                       PulsarConfiguration& result) {
@@ -55,13 +57,16 @@ void WriteTensorConfs(const PulsarConfiguration& source, const v1::InputConfigur
   deployed = DeployedTensorConf(source, input.name());
   deployed.set_color_space(FromColorSpace(input.color_space()));
   deployed.set_tensor_layout(FromLayout(input.layout()));
-  deployed.set_data_type(ToDataType(input.element_type()));
+  deployed.set_data_type(FromElementType(input.element_type()));
+  // It is among the steps now.
+  deployed.clear_quantization_value();
+  deployed.set_color_standard(FromYuvStandard(input.yuv_standard()));
 }
 
 InputConfItem MakeItem(const v1::InputConfiguration& input) {
   InputConfItem item;
   item.mutable_selector()->set_op_name(input.name());
-  item.mutable_attributes()->set_type(ToDataType(input.element_type()));
+  item.mutable_attributes()->set_type(FromElementType(input.element_type()));
   for (const v1::PreprocessingStep& step : input.preprocessing()) {
     *item.mutable_attributes()->add_input_modifications() = FromPreprocessingStep(step);
   }
@@ -91,6 +96,12 @@ void WriteCalibration(const v1::Calibration& calibration, PulsarConfiguration& r
   dataset.set_calibration_strategy(calibration.weight_granularity() == v1::WEIGHT_GRANULARITY_PER_TENSOR
                                        ? DatasetConf::CALIB_STRATEGY_PER_TENSOR
                                        : DatasetConf::CALIB_STRATEGY_PER_CHANNEL);
+}
+
+void WriteBatch(const v1::Batch& batch, PulsarConf& result) {
+  if (batch.sizes().empty()) return;
+  *result.mutable_batch_size() = batch.sizes();
+  result.set_batch_size_option(batch.is_dynamic() ? PulsarConf::BSO_DYNAMIC : PulsarConf::BSO_STATIC);
 }
 
 // Protobuf's text form, except that fields that matter are written out even where they have their default, which
@@ -153,17 +164,41 @@ class Printer {
   std::string text_;
 };
 
+// What is said of all outputs reaches those, too, of which something else is said: where that would change them,
+// Joinery's own block says it.
+void WriteOutputs(const Outputs& outputs, PulsarConfiguration& result) {
+  WritePulsarOutputs(outputs, result);
+  const absl::StatusOr<Outputs> read = TranslatePulsarOutputs(result);
+  const bool is_same = read.ok() && std::equal(read->begin(), read->end(), outputs.begin(), outputs.end(),
+                                               [](const Message& left, const Message& right) {
+                                                 return MessageDifferencer::Equals(left, right);
+                                               });
+  if (is_same) return;
+  WritePulsarOutputs({}, result);
+  *result.mutable_joinery_conf()->mutable_deployment()->mutable_outputs() = outputs;
+}
+
 }  // namespace
 
-std::string FormatPulsar(const PulsarConfiguration& source, const v1::BuildConfiguration& configuration) {
+PulsarConfiguration CompletePulsar(const PulsarConfiguration& source, const v1::BuildConfiguration& configuration) {
   PulsarConfiguration result = source;
   WriteTarget(configuration.target(), result);
   WriteInputs(source, configuration, result);
+  WriteOutputs(configuration.outputs(), result);
   WriteCalibration(configuration.calibration(), result);
+  WriteBatch(configuration.batch(), *result.mutable_pulsar_conf());
   WriteJoineryConf(configuration, *result.mutable_joinery_conf());
+  return result;
+}
+
+std::string PrintPulsar(const PulsarConfiguration& configuration) {
   Printer printer;
-  printer.PrintMessage(result, "", "");
+  printer.PrintMessage(configuration, "", "");
   return printer.TakeText();
+}
+
+std::string FormatPulsar(const PulsarConfiguration& source, const v1::BuildConfiguration& configuration) {
+  return PrintPulsar(CompletePulsar(source, configuration));
 }
 
 }  // namespace joinery::compiler

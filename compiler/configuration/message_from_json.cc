@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "compiler/configuration/nearest_name.h"
@@ -95,6 +96,8 @@ class FieldReader {
       }
       case FieldDescriptor::CPPTYPE_INT32:
         return ReadInt(value, path);
+      case FieldDescriptor::CPPTYPE_INT64:
+        return ReadInt64(value, path);
       case FieldDescriptor::CPPTYPE_FLOAT:
       case FieldDescriptor::CPPTYPE_DOUBLE:
         return ReadReal(value, path);
@@ -112,6 +115,19 @@ class FieldReader {
     if (!fits) return Unexpected(path, value, "a whole number of 32 bits");
     const auto number = static_cast<int32_t>(value.get<int64_t>());
     adds_ ? reflection_.AddInt32(&message_, &field_, number) : reflection_.SetInt32(&message_, &field_, number);
+    return absl::OkStatus();
+  }
+
+  // Also in quotes, as protobuf writes it.
+  absl::Status ReadInt64(const json& value, const std::string& path) {
+    int64_t number = 0;
+    const bool is_quoted = value.is_string() && absl::SimpleAtoi(value.get_ref<const std::string&>(), &number);
+    const bool fits =
+        value.is_number_integer() &&
+        (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()});
+    if (!is_quoted && !fits) return Unexpected(path, value, "a whole number");
+    if (!is_quoted) number = value.get<int64_t>();
+    adds_ ? reflection_.AddInt64(&message_, &field_, number) : reflection_.SetInt64(&message_, &field_, number);
     return absl::OkStatus();
   }
 

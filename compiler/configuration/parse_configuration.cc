@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -10,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "compiler/configuration/configuration.h"
+#include "compiler/configuration/joinery_dialect.h"
 #include "compiler/configuration/json_text.h"
 #include "compiler/configuration/message_from_json.h"
 #include "compiler/configuration/prototxt.h"
@@ -77,20 +80,69 @@ bool IsPulsar2Prototxt(absl::string_view text) {
   return is_pulsar2;
 }
 
-absl::StatusOr<Configuration> ParsePulsar2Yaml(absl::string_view text, absl::string_view file_name) {
-  ASSIGN_OR_RETURN(const nlohmann::json json, ParseYamlText(text, file_name));
-  BuildConfig configuration;
-  if (const absl::Status status = ReadJson(json, "", configuration); !status.ok()) {
-    return base::Annotate(status, std::string(file_name));
-  }
-  return configuration;
+bool IsJoineryPrototxt(absl::string_view text) {
+  const std::set<std::string> words = TopLevelWords(text);
+  return HasJoineryField({words.begin(), words.end()});
 }
 
-ConfiguredFiles FilesOfPulsar(const PulsarConfiguration& source) {
-  return {.model = source.input_path(),
-          .output = source.output_path(),
-          .calibration = source.neuwizard_conf().dataset_conf_calibration().path(),
-          .input_shapes = {}};
+// Of `pulsar2 build`, or Joinery's own.
+absl::StatusOr<Configuration> FromJson(const nlohmann::json& json, absl::string_view file_name) {
+  std::vector<std::string> names;
+  if (json.is_object()) {
+    for (const auto& [name, value] : json.items()) names.push_back(name);
+  }
+  v1::JoineryConfiguration own;
+  BuildConfig pulsar2;
+  const bool is_own = HasJoineryField(names);
+  google::protobuf::Message& message = is_own ? static_cast<google::protobuf::Message&>(own) : pulsar2;
+  if (const absl::Status status = ReadJson(json, "", message); !status.ok()) {
+    return base::Annotate(status, std::string(file_name));
+  }
+  if (is_own) return LowerJoinery(own);
+  return pulsar2;
+}
+
+// Braces are JSON's, and YAML's, too, which needs no quotes within them: what is not the one may be the other. A file
+// that is called .json is JSON.
+absl::StatusOr<Configuration> ParseBraces(absl::string_view text, absl::string_view file_name) {
+  absl::StatusOr<nlohmann::json> json = ParseJsonText(text, file_name);
+  if (!json.ok() && !HasSuffix(file_name, ".json")) {
+    if (const absl::StatusOr<nlohmann::json> yaml = ParseYamlText(text, file_name); yaml.ok()) json = yaml;
+  }
+  if (!json.ok()) return json.status();
+  return FromJson(*json, file_name);
+}
+
+absl::StatusOr<ConfiguredFiles> FilesOfPulsar(const PulsarConfiguration& source) {
+  const auto& dataset = source.neuwizard_conf().dataset_conf_calibration();
+  ConfiguredFiles files;
+  files.model = source.input_path();
+  files.output = source.output_path();
+  files.calibration = dataset.path();
+  for (int i = 0; i < dataset.dataset_conf_items_size(); ++i) {
+    const auto& item = dataset.dataset_conf_items(i);
+    if (!item.selector().op_name_regex().empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("neuwizard_conf.dataset_conf_calibration.dataset_conf_items[", i,
+                       "].selector.op_name_regex: calibration sets are not selected by patterns; give an item with "
+                       "op_name for each input"));
+    }
+    files.input_calibration.emplace_back(item.selector().op_name(), item.path());
+  }
+  return files;
+}
+
+// The archives of inputs, empty unless there are several: one is for all inputs, with a folder for each.
+std::vector<std::pair<std::string, std::string>> SetsOfInputs(const BuildConfig& source) {
+  std::vector<std::pair<std::string, std::string>> sets;
+  std::set<std::string> paths;
+  for (const auto& config : source.quant().input_configs()) {
+    if (config.calibration_dataset().empty()) continue;
+    paths.insert(config.calibration_dataset());
+    sets.emplace_back(config.tensor_name() == "DEFAULT" ? "" : config.tensor_name(), config.calibration_dataset());
+  }
+  if (paths.size() < 2) sets.clear();
+  return sets;
 }
 
 absl::StatusOr<ConfiguredFiles> FilesOfPulsar2(const BuildConfig& source) {
@@ -100,16 +152,11 @@ absl::StatusOr<ConfiguredFiles> FilesOfPulsar2(const BuildConfig& source) {
     files.output = absl::StrCat(source.output_dir(), absl::EndsWith(source.output_dir(), "/") ? "" : "/",
                                 source.output_name().empty() ? "compiled.axmodel" : source.output_name());
   }
-  for (int i = 0; i < source.quant().input_configs_size(); ++i) {
-    const std::string& path = source.quant().input_configs(i).calibration_dataset();
-    if (path.empty() || path == files.calibration) continue;
-    if (!files.calibration.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("quant.input_configs[", i,
-                       "].calibration_dataset: differs from another input's; make one archive that has a ",
-                       "folder with the name of each input, and give it for all"));
+  files.input_calibration = SetsOfInputs(source);
+  for (const auto& config : source.quant().input_configs()) {
+    if (files.input_calibration.empty() && !config.calibration_dataset().empty()) {
+      files.calibration = config.calibration_dataset();
     }
-    files.calibration = path;
   }
   for (const absl::string_view shape : absl::StrSplit(source.input_shapes(), ';', absl::SkipWhitespace())) {
     files.input_shapes.emplace_back(absl::StripAsciiWhitespace(shape));
@@ -120,11 +167,19 @@ absl::StatusOr<ConfiguredFiles> FilesOfPulsar2(const BuildConfig& source) {
 void SetFilesOfPulsar2(const ConfiguredFiles& files, BuildConfig& configuration) {
   const size_t slash = files.output.rfind('/');
   configuration.set_input(files.model);
-  configuration.set_output_dir(slash == std::string::npos ? "." : files.output.substr(0, slash));
-  configuration.set_output_name(slash == std::string::npos ? files.output : files.output.substr(slash + 1));
+  if (!files.output.empty()) {
+    configuration.set_output_dir(slash == std::string::npos ? "." : files.output.substr(0, slash));
+    configuration.set_output_name(slash == std::string::npos ? files.output : files.output.substr(slash + 1));
+  }
   auto& configs = *configuration.mutable_quant()->mutable_input_configs();
   if (configs.empty()) configs.Add();
-  for (auto& config : configs) config.set_calibration_dataset(files.calibration);
+  for (auto& config : configs) {
+    const std::string name = config.tensor_name() == "DEFAULT" ? "" : config.tensor_name();
+    config.set_calibration_dataset(files.calibration);
+    for (const auto& [input, path] : files.input_calibration) {
+      if (input == name) config.set_calibration_dataset(path);
+    }
+  }
 }
 
 }  // namespace
@@ -135,8 +190,16 @@ absl::StatusOr<Configuration> ParseConfiguration(absl::string_view text, absl::s
     return absl::InvalidArgumentError(
         absl::StrCat(file_name, ": TOML is not read; write the configuration as JSON, YAML or prototxt"));
   }
-  if (IsJson(text, file_name)) return ParsePulsar2Json(text, file_name);
-  if (IsYaml(text, file_name)) return ParsePulsar2Yaml(text, file_name);
+  if (IsJson(text, file_name)) return ParseBraces(text, file_name);
+  if (IsYaml(text, file_name)) {
+    ASSIGN_OR_RETURN(const nlohmann::json json, ParseYamlText(text, file_name));
+    return FromJson(json, file_name);
+  }
+  if (IsJoineryPrototxt(text)) {
+    v1::JoineryConfiguration own;
+    RETURN_IF_ERROR(ParsePrototxt(text, file_name, own));
+    return LowerJoinery(own);
+  }
   if (!IsPulsar2Prototxt(text)) return ParsePulsarPrototxt(text, file_name);
   BuildConfig configuration;
   RETURN_IF_ERROR(ParsePrototxt(text, file_name, configuration));
@@ -166,7 +229,14 @@ void SetFiles(const ConfiguredFiles& files, Configuration& configuration) {
   if (auto* pulsar = std::get_if<PulsarConfiguration>(&configuration)) {
     pulsar->set_input_path(files.model);
     pulsar->set_output_path(files.output);
-    pulsar->mutable_neuwizard_conf()->mutable_dataset_conf_calibration()->set_path(files.calibration);
+    auto& dataset = *pulsar->mutable_neuwizard_conf()->mutable_dataset_conf_calibration();
+    dataset.set_path(files.calibration);
+    dataset.clear_dataset_conf_items();
+    for (const auto& [input, path] : files.input_calibration) {
+      auto& item = *dataset.add_dataset_conf_items();
+      item.mutable_selector()->set_op_name(input);
+      item.set_path(path);
+    }
     return;
   }
   SetFilesOfPulsar2(files, std::get<BuildConfig>(configuration));

@@ -53,6 +53,14 @@ absl::Status ApplyOverrides(const Pulsar2Overrides& overrides, v1::pulsar2::Buil
 absl::StatusOr<Translation> TranslatePulsar2(const v1::pulsar2::BuildConfig& source,
                                              const std::vector<ModelInput>& inputs);
 
+// `source` with everything `configuration` says in the fields of this dialect and in joinery_conf; what neither can say
+// is left out. Layers are those of `source`.
+v1::pulsar2::BuildConfig CompletePulsar2(const v1::pulsar2::BuildConfig& source,
+                                         const v1::BuildConfiguration& configuration);
+
+// JSON, with joinery_conf written out even where it has its default.
+std::string PrintPulsar2(const v1::pulsar2::BuildConfig& configuration);
+
 // The complete configuration that was used, as JSON: `source` with everything `configuration` (its translation) says
 // written out, an item for each input. Parses again, and translates to the same BuildConfiguration. The same arguments
 // give the same text.

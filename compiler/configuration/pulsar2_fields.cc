@@ -51,21 +51,38 @@ constexpr absl::string_view kActedOn[] = {
     "input_processors.src_format",
     "input_processors.src_layout",
     "input_processors.src_dtype",
-    // Refused where it asks for something.
     "input_processors.csc_mode",
+    "input_processors.csc_mat",
     "input_processors.mean",
     "input_processors.std",
+    // Refused where it asks for something.
     "input_processors.padding",
     "input_processors.slicing",
     "input_processors.scale",
     "input_processors.zeropoint",
+    "output_processors.tensor_name",
+    "output_processors.dst_perm",
+    "output_processors.output_dtype",
+    "const_processors.name",
+    "const_processors.data",
+    "const_processors.data_path",
+    "op_processors.op_name",
+    "op_processors.attrs.key",
+    "op_processors.attrs.value",
+    "compiler.static_batch_sizes",
+    "compiler.max_dynamic_batch_size",
 };
 
-constexpr absl::string_view kOutputInstead = "outputs stay as the float model has them: float32, same layout";
+constexpr absl::string_view kOutputInstead = "dst_perm alone says what is turned";
 constexpr absl::string_view kPaddingMeaning = "choose how an input is padded";
 constexpr absl::string_view kPaddingInstead = "none is";
 constexpr absl::string_view kTrainingMeaning = "steer the training of weights";
 constexpr absl::string_view kTrainingInstead = "none are trained";
+
+constexpr absl::string_view kCompilerMeaning = "steer the vendor's compiler";
+constexpr absl::string_view kCompilerInstead = "the artifact is made without it";
+constexpr absl::string_view kCheckMeaning = "choose how the vendor's compiler checks itself";
+constexpr absl::string_view kCheckInstead = "every build compares the artifact with the float model";
 
 constexpr IgnoredField kIgnored[] = {
     {"work_dir", "be the folder for what the build leaves beside the artifact", "nothing is left beside the artifact"},
@@ -92,16 +109,28 @@ constexpr IgnoredField kIgnored[] = {
     {"quant.finetune_lr", kTrainingMeaning, kTrainingInstead},
     {"quant.device", "choose where algorithms run", "they run on the CPU", "\"cpu\""},
     {"input_processors.src_extra_shapes", "add further input shapes", "the artifact has one shape"},
-    {"input_processors.csc_mat", "give a matrix to convert colours with", "red and blue are swapped at most"},
     {"input_processors.padding_mode", kPaddingMeaning, kPaddingInstead},
     {"input_processors.padding_constant_value", kPaddingMeaning, kPaddingInstead},
-    {"output_processors", "convert an output", kOutputInstead},
+    {"output_processors.tensor_layout", "tell the layout the float model gives", kOutputInstead},
     // Refused by TranslatePulsar2.
-    {"const_processors", "replace constants", "they stay"},
-    {"op_processors", "change attributes of operators", "they stay"},
     {"quant_op_processors", "change attributes of quantized operators", "they stay"},
-    {"compiler", "steer the vendor's compiler",
-     "the artifact is made without it; batch size and shape are the model's"},
+    {"compiler.ddr_bw_limit", "limit the memory bandwidth of a simulation", kCompilerInstead},
+    {"compiler.disable_ir_fix", "keep Reshape as it is when the batch grows", "those that name the batch are mended"},
+    {"compiler.check", kCheckMeaning, kCheckInstead, "0"},
+    {"compiler.check_mode", kCheckMeaning, kCheckInstead},
+    {"compiler.check_rtol", kCheckMeaning, kCheckInstead},
+    {"compiler.check_atol", kCheckMeaning, kCheckInstead},
+    {"compiler.check_cosine_simularity", kCheckMeaning, kCheckInstead},
+    {"compiler.check_tensor_black_list", kCheckMeaning, kCheckInstead},
+    {"compiler.input_sample_dir", kCheckMeaning, kCheckInstead},
+    {"compiler.npu_perf", kCompilerMeaning, kCompilerInstead},
+    {"compiler.enable_slice_mode", kCompilerMeaning, kCompilerInstead},
+    {"compiler.enable_tile_mode", kCompilerMeaning, kCompilerInstead},
+    {"compiler.enable_data_soft_compression", kCompilerMeaning, kCompilerInstead},
+    {"compiler.compiler_group_patterns", kCompilerMeaning, kCompilerInstead},
+    {"compiler.start_tensor_names", kCompilerMeaning, kCompilerInstead},
+    {"compiler.end_tensor_names", kCompilerMeaning, kCompilerInstead},
+    {"compiler.sub_configs", kCompilerMeaning, kCompilerInstead},
     {"debug", "keep what the build makes on its way", "nothing of it is kept"},
 };
 

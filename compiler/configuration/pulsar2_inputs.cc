@@ -9,6 +9,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "base/status.h"
+#include "compiler/configuration/deployed_input.h"
+#include "compiler/configuration/deployment.h"
 #include "compiler/configuration/preprocessing.h"
 
 namespace joinery::compiler {
@@ -47,40 +49,79 @@ absl::Status CheckName(const std::string& tensor_name, const std::string& path, 
                               absl::StrJoin(names, ", "), "; DEFAULT stands for all"));
 }
 
-absl::Status CheckColors(ColorSpace::Enum colors, const std::string& path) {
+// What a float model may take; the artifact may take anything.
+absl::Status CheckModelColors(ColorSpace::Enum colors, const std::string& path) {
   if (colors >= ColorSpace::Auto && colors <= ColorSpace::RGB) return absl::OkStatus();
   return Invalid(path, absl::StrCat(ColorSpace::Enum_Name(colors),
-                                    " is not supported by this version; use RGB, BGR or "
-                                    "GRAY, and convert before the artifact"));
+                                    " is not what this version lets a float model take; use RGB, BGR or GRAY here, and "
+                                    "the camera's in src_format"));
 }
 
-absl::Status CheckProcessor(const InputProcessor& processor, const std::string& path) {
-  RETURN_IF_ERROR(CheckColors(processor.tensor_format(), absl::StrCat(path, ".tensor_format")));
-  RETURN_IF_ERROR(CheckColors(processor.src_format(), absl::StrCat(path, ".src_format")));
-  if (processor.csc_mode() != InputProcessor::NoCSC) {
-    return Invalid(absl::StrCat(path, ".csc_mode"),
-                   absl::StrCat(InputProcessor::CSCMode_Name(processor.csc_mode()),
-                                " is not supported by this version: the artifact reads no YUV; use NoCSC"));
+absl::Status CheckColorConversion(const InputProcessor& processor, const std::string& path) {
+  const bool is_yuv = processor.src_format() >= ColorSpace::YUV420SP;
+  const std::string csc_path = absl::StrCat(path, ".csc_mode");
+  if (is_yuv && processor.csc_mode() == InputProcessor::NoCSC) {
+    return Invalid(csc_path, absl::StrCat("src_format is ", ColorSpace::Enum_Name(processor.src_format()),
+                                          ": set FullRange, LimitedRange or Matrix, as the camera has it"));
   }
-  if (!processor.padding().empty()) return Invalid(absl::StrCat(path, ".padding"), "is not supported by this version");
-  if (!processor.slicing().empty()) return Invalid(absl::StrCat(path, ".slicing"), "is not supported by this version");
-  if (processor.scale() != 0 || processor.zeropoint() != 0) {
-    return Invalid(absl::StrCat(path, ".scale"), "inputs that are quantized already are not supported by this version");
+  if (!is_yuv && processor.csc_mode() != InputProcessor::NoCSC) {
+    return Invalid(csc_path, absl::StrCat(InputProcessor::CSCMode_Name(processor.csc_mode()),
+                                          " needs a src_format of YUV; use NoCSC or correct src_format"));
   }
-  const DataType::Enum type = processor.src_dtype();
-  if (type != DataType::DATA_TYPE_UNSPECIFIED && type != DataType::U8 && type != DataType::FP32) {
-    return Invalid(absl::StrCat(path, ".src_dtype"), absl::StrCat("an input of type ", DataType::Enum_Name(type),
-                                                                  " is not supported by this version; use U8 or FP32"));
+  if (processor.csc_mode() != InputProcessor::Matrix) return absl::OkStatus();
+  if (processor.csc_mat_size() != 12) {
+    return Invalid(absl::StrCat(path, ".csc_mat"),
+                   absl::StrCat("has ", processor.csc_mat_size(), " numbers; give 12, three rows of four"));
+  }
+  for (int i = 0; i < 12; ++i) {
+    const float value = processor.csc_mat(i);
+    const bool is_valid = i % 4 == 3 ? value > -9 && value < 8 : value > -524289 && value < 524288;
+    if (is_valid) continue;
+    return Invalid(absl::StrCat(path, ".csc_mat[", i, "]"),
+                   absl::StrCat(value, " is not within ", i % 4 == 3 ? "(-9, 8)" : "(-524289, 524288)"));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckInputConfig(const InputConfig& config, const std::string& path) {
-  const auto format = config.calibration_format();
-  if (format == InputConfig::Image || format == InputConfig::Numpy) return absl::OkStatus();
-  return Invalid(absl::StrCat(path, ".calibration_format"),
-                 absl::StrCat(InputConfig::DataFormat_Name(format),
-                              " is not supported by this version; use Image, or Numpy with .npy files"));
+// UNSPECIFIED for a type that an input cannot have.
+v1::ElementType ToElementType(DataType::Enum type) {
+  switch (type) {
+    case DataType::U8:
+      return v1::ELEMENT_TYPE_UINT8;
+    case DataType::S8:
+      return v1::ELEMENT_TYPE_INT8;
+    case DataType::U16:
+      return v1::ELEMENT_TYPE_UINT16;
+    case DataType::S16:
+      return v1::ELEMENT_TYPE_INT16;
+    case DataType::U32:
+      return v1::ELEMENT_TYPE_UINT32;
+    case DataType::S32:
+      return v1::ELEMENT_TYPE_INT32;
+    case DataType::FP16:
+      return v1::ELEMENT_TYPE_FLOAT16;
+    case DataType::FP32:
+    case DataType::DATA_TYPE_UNSPECIFIED:
+      return v1::ELEMENT_TYPE_FLOAT32;
+    default:
+      return v1::ELEMENT_TYPE_UNSPECIFIED;
+  }
+}
+
+absl::Status CheckProcessor(const InputProcessor& processor, const std::string& path) {
+  RETURN_IF_ERROR(CheckModelColors(processor.tensor_format(), absl::StrCat(path, ".tensor_format")));
+  RETURN_IF_ERROR(CheckColorConversion(processor, path));
+  if (!processor.padding().empty()) return Invalid(absl::StrCat(path, ".padding"), "is not supported by this version");
+  if (!processor.slicing().empty()) return Invalid(absl::StrCat(path, ".slicing"), "is not supported by this version");
+  if (processor.scale() == 0 && processor.zeropoint() != 0) {
+    return Invalid(absl::StrCat(path, ".zeropoint"), "needs a scale beside it");
+  }
+  if (ToElementType(processor.src_dtype()) == v1::ELEMENT_TYPE_UNSPECIFIED) {
+    return Invalid(absl::StrCat(path, ".src_dtype"),
+                   absl::StrCat("an input of type ", DataType::Enum_Name(processor.src_dtype()),
+                                " is not supported; use U8, S8, U16, S16, U32, S32, FP16 or FP32"));
+  }
+  return absl::OkStatus();
 }
 
 v1::ColorSpace ToColorSpace(ColorSpace::Enum colors, v1::ColorSpace otherwise) {
@@ -91,12 +132,25 @@ v1::ColorSpace ToColorSpace(ColorSpace::Enum colors, v1::ColorSpace otherwise) {
       return v1::COLOR_SPACE_BGR;
     case ColorSpace::GRAY:
       return v1::COLOR_SPACE_GRAY;
+    case ColorSpace::RGBA:
+      return v1::COLOR_SPACE_RGBX;
+    case ColorSpace::YUV420SP:
+      return v1::COLOR_SPACE_NV12;
+    case ColorSpace::YVU420SP:
+      return v1::COLOR_SPACE_NV21;
+    case ColorSpace::YUYV422:
+      return v1::COLOR_SPACE_YUYV;
+    case ColorSpace::UYVY422:
+      return v1::COLOR_SPACE_UYVY;
     default:
       return otherwise;
   }
 }
 
-bool SwapsChannels(const v1::InputConfiguration& input) { return input.color_space() != input.model_color_space(); }
+v1::YuvStandard ToYuvStandard(InputProcessor::CSCMode mode) {
+  if (mode == InputProcessor::Matrix) return v1::YUV_STANDARD_MATRIX;
+  return mode == InputProcessor::FullRange ? v1::YUV_STANDARD_BT601_FULL : v1::YUV_STANDARD_BT601_LIMITED;
+}
 
 bool Equal(const RepeatedField<float>& left, const RepeatedField<float>& right) {
   return std::equal(left.begin(), left.end(), right.begin(), right.end());
@@ -125,6 +179,7 @@ class InputTranslator {
       SetNotAPicture();
     }
     SetElementType();
+    RETURN_IF_ERROR(SetYuv());
     RETURN_IF_ERROR(SetSteps());
     return std::move(result_);
   }
@@ -163,10 +218,9 @@ class InputTranslator {
     }
     const v1::ColorSpace deployed = ToColorSpace(processor_.src_format(), model);
     RETURN_IF_ERROR(CheckChannels(model, "tensor_format"));
-    RETURN_IF_ERROR(CheckChannels(deployed, "src_format"));
     result_.set_model_color_space(model);
     result_.set_color_space(deployed);
-    if (model != deployed) {
+    if (SwapsRedAndBlue(result_)) {
       warnings_.push_back(absl::StrCat(processor_path_, ".src_format: differs from tensor_format: the artifact swaps ",
                                        "red and blue of ", Name(), "; the vendor's runtime does not"));
     }
@@ -192,13 +246,32 @@ class InputTranslator {
   }
 
   void SetElementType() {
-    const bool is_uint8 = processor_.src_dtype() == DataType::U8;
+    result_.set_model_element_type(input_.element_type);
+    const bool is_set = processor_.src_dtype() != DataType::DATA_TYPE_UNSPECIFIED;
     if (!IsFloat()) {
       result_.set_element_type(v1::ELEMENT_TYPE_NATIVE);
-      if (is_uint8 && !IsForAll(processor_.tensor_name())) WarnNotFloat(absl::StrCat(processor_path_, ".src_dtype"));
+      if (is_set && !IsForAll(processor_.tensor_name())) WarnNotFloat(absl::StrCat(processor_path_, ".src_dtype"));
       return;
     }
-    result_.set_element_type(is_uint8 ? v1::ELEMENT_TYPE_UINT8 : v1::ELEMENT_TYPE_FLOAT32);
+    result_.set_element_type(ToElementType(processor_.src_dtype()));
+  }
+
+  absl::Status SetYuv() {
+    if (!IsYuv(result_.color_space())) return absl::OkStatus();
+    const std::string path = absl::StrCat(processor_path_, ".src_format");
+    RETURN_IF_ERROR(CheckYuvInput(result_, path));
+    // As the vendor's tool does it.
+    result_.set_layout(v1::LAYOUT_NHWC);
+    result_.set_yuv_standard(ToYuvStandard(processor_.csc_mode()));
+    if (processor_.csc_mode() != InputProcessor::Matrix) return absl::OkStatus();
+    if (channels_ == 1)
+      return Invalid(path, absl::StrCat("Matrix needs a model of three colours, and ", Name(), " is GRAY"));
+    *result_.mutable_yuv_matrix() = processor_.csc_mat();
+    if (result_.model_color_space() == v1::COLOR_SPACE_BGR) {
+      warnings_.push_back(absl::StrCat(processor_path_, ".csc_mat: its rows are taken for red, green and blue, and ",
+                                       "turned round for ", Name(), ", which takes BGR"));
+    }
+    return absl::OkStatus();
   }
 
   void WarnNotFloat(absl::string_view path) {
@@ -206,25 +279,44 @@ class InputTranslator {
         absl::StrCat(path, ": has no effect on ", Name(), ", which is not float32: the artifact takes it unchanged"));
   }
 
-  // Photos are calibrated with through the artifact's own steps: there is no second way to prepare them.
-  absl::Status CheckSame(const RepeatedField<float>& own, const RepeatedField<float>& calibration,
-                         absl::string_view field) const {
-    if (own.empty() || calibration.empty() || Equal(own, calibration)) return absl::OkStatus();
-    return Invalid(absl::StrCat(processor_path_, ".", field),
-                   absl::StrCat("differs from ", config_path_, ".calibration_", field, " for ", Name(),
-                                "; give the same, or only one of them"));
+  // Of the artifact: processor's, else the calibration's.
+  absl::Status SetSteps() {
+    result_.set_sample_format(SamplesAreTheModels() ? v1::SAMPLE_FORMAT_MODEL : v1::SAMPLE_FORMAT_DEPLOYED);
+    if (processor_.scale() != 0 && IsFloat()) {
+      auto& affine = *result_.add_preprocessing()->mutable_affine();
+      affine.add_scale(processor_.scale());
+      affine.add_bias(-processor_.scale() * static_cast<float>(processor_.zeropoint()));
+    }
+    const bool from_config = processor_.mean().empty() && processor_.std().empty();
+    RETURN_IF_ERROR(AddNormalization(
+        processor_.mean().empty() ? config_.calibration_mean() : processor_.mean(),
+        processor_.std().empty() ? config_.calibration_std() : processor_.std(),
+        from_config ? absl::StrCat(config_path_, ".calibration_") : absl::StrCat(processor_path_, "."),
+        IsForAll(from_config ? config_.tensor_name() : processor_.tensor_name()), /*for_samples=*/false));
+    if (result_.sample_format() != v1::SAMPLE_FORMAT_MODEL || config_.calibration_format() != InputConfig::Image) {
+      return absl::OkStatus();
+    }
+    return AddNormalization(config_.calibration_mean(), config_.calibration_std(),
+                            absl::StrCat(config_path_, ".calibration_"), IsForAll(config_.tensor_name()),
+                            /*for_samples=*/true);
   }
 
-  absl::Status SetSteps() {
-    RETURN_IF_ERROR(CheckSame(processor_.mean(), config_.calibration_mean(), "mean"));
-    RETURN_IF_ERROR(CheckSame(processor_.std(), config_.calibration_std(), "std"));
-    const RepeatedField<float>& mean = processor_.mean().empty() ? config_.calibration_mean() : processor_.mean();
-    const RepeatedField<float>& std = processor_.std().empty() ? config_.calibration_std() : processor_.std();
+  // Whether samples go to the float model rather than through the artifact's own steps: arrays do; photos do where they
+  // are prepared in another way than the artifact's input, or cannot be that input.
+  bool SamplesAreTheModels() const {
+    if (!IsFloat()) return false;
+    if (config_.calibration_format() != InputConfig::Image) return true;
+    const auto differ = [](const RepeatedField<float>& own, const RepeatedField<float>& calibration) {
+      return !own.empty() && !calibration.empty() && !Equal(own, calibration);
+    };
+    return differ(processor_.mean(), config_.calibration_mean()) ||
+           differ(processor_.std(), config_.calibration_std()) || processor_.scale() != 0 ||
+           processor_.src_dtype() == DataType::S8;
+  }
+
+  absl::Status AddNormalization(const RepeatedField<float>& mean, const RepeatedField<float>& std,
+                                const std::string& path, bool is_for_all, bool for_samples) {
     if (mean.empty() && std.empty()) return absl::OkStatus();
-    const bool from_config = processor_.mean().empty() && processor_.std().empty();
-    const std::string path =
-        from_config ? absl::StrCat(config_path_, ".calibration_") : absl::StrCat(processor_path_, ".");
-    const bool is_for_all = IsForAll(from_config ? config_.tensor_name() : processor_.tensor_name());
     if (!IsFloat()) {
       if (!is_for_all) WarnNotFloat(path + "mean");
       return absl::OkStatus();
@@ -234,22 +326,16 @@ class InputTranslator {
                                        ", which is no picture (float32, rank 4, 1 or 3 channels)"));
       return absl::OkStatus();
     }
-    RETURN_IF_ERROR(CheckNumpy());
     ASSIGN_OR_RETURN(v1::PreprocessingStep step, ToNormalization(mean, std, channels_, path));
+    if (for_samples) {
+      *result_.add_sample_preprocessing() = std::move(step);
+      return absl::OkStatus();
+    }
     auto& normalization = *step.mutable_normalization();
     *normalization.mutable_mean() = ReorderChannels(normalization.mean(), result_);
     *normalization.mutable_std() = ReorderChannels(normalization.std(), result_);
     *result_.add_preprocessing() = std::move(step);
     return absl::OkStatus();
-  }
-
-  // The vendor's tool takes arrays as the float model's input, Joinery as the artifact's: with steps between the two
-  // they would be prepared twice.
-  absl::Status CheckNumpy() const {
-    if (config_.calibration_format() != InputConfig::Numpy) return absl::OkStatus();
-    return Invalid(absl::StrCat(config_path_, ".calibration_format"),
-                   absl::StrCat("arrays are taken as the artifact takes them, before mean and std: for ", Name(),
-                                " remove mean and std, or give photos"));
   }
 
   const ModelInput& input_;
@@ -277,7 +363,7 @@ int InputProcessorOf(const BuildConfig& source, const std::string& name) {
 
 RepeatedField<float> ReorderChannels(const RepeatedField<float>& values, const v1::InputConfiguration& input) {
   RepeatedField<float> reordered = values;
-  if (SwapsChannels(input)) std::reverse(reordered.begin(), reordered.end());
+  if (SwapsRedAndBlue(input) && !ConvertsColors(input)) std::reverse(reordered.begin(), reordered.end());
   return reordered;
 }
 
@@ -287,7 +373,6 @@ absl::Status CheckPulsar2Inputs(const BuildConfig& source, const std::vector<Mod
   for (int i = 0; i < configs.size(); ++i) {
     const std::string path = absl::StrCat("quant.input_configs[", i, "]");
     RETURN_IF_ERROR(CheckName(configs[i].tensor_name(), path, names));
-    RETURN_IF_ERROR(CheckInputConfig(configs[i], path));
   }
   for (int i = 0; i < source.input_processors_size(); ++i) {
     const std::string path = absl::StrCat("input_processors[", i, "]");

@@ -60,6 +60,14 @@ absl::Status ApplyOverrides(const PulsarOverrides& overrides, v1::pulsar::Pulsar
 absl::StatusOr<Translation> TranslatePulsar(const v1::pulsar::PulsarConfiguration& source,
                                             const std::vector<ModelInput>& inputs);
 
+// `source` with everything `configuration` says in the fields of this dialect and in joinery_conf; what neither can say
+// is left out. Layers are those of `source`.
+v1::pulsar::PulsarConfiguration CompletePulsar(const v1::pulsar::PulsarConfiguration& source,
+                                               const v1::BuildConfiguration& configuration);
+
+// Prototxt, with fields that matter written out even where they have their default.
+std::string PrintPulsar(const v1::pulsar::PulsarConfiguration& configuration);
+
 // The complete configuration that was used: `source` with everything `configuration` (its translation) says written
 // out, an item for each input, defaults included. Parses again, and translates to the same BuildConfiguration. The same
 // arguments give the same text.

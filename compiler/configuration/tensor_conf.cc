@@ -33,7 +33,8 @@ TensorConf Merge(const TensorConfs& older, const TensorConfs& newer, const std::
   return merged;
 }
 
-absl::Status CheckColorSpace(const TensorConf& conf, const std::string& path) {
+// What a float model may take; the artifact may take anything.
+absl::Status CheckModelColors(const TensorConf& conf, const std::string& path) {
   switch (conf.color_space()) {
     case TensorConf::TENSOR_COLOR_SPACE_AUTO:
     case TensorConf::TENSOR_COLOR_SPACE_BGR:
@@ -43,7 +44,8 @@ absl::Status CheckColorSpace(const TensorConf& conf, const std::string& path) {
     default:
       return absl::InvalidArgumentError(
           absl::StrCat(path, ".color_space: ", TensorConf::ColorSpace_Name(conf.color_space()),
-                       " is not supported by this version; use TENSOR_COLOR_SPACE_RGB, _BGR or _GRAY"));
+                       " is not what this version lets a float model take; use TENSOR_COLOR_SPACE_RGB, _BGR or _GRAY "
+                       "here, and the camera's in dst_input_tensors"));
   }
 }
 
@@ -56,13 +58,14 @@ absl::Status CheckName(const TensorConf& conf, const std::string& path, const st
 }
 
 absl::Status CheckDeployedType(const TensorConf& conf, const std::string& path) {
-  if (conf.data_type() == DataType::DATA_TYPE_UNKNOWN || conf.data_type() == DataType::UINT8 ||
-      conf.data_type() == DataType::FLOAT32) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat(path, ".data_type: an input of type ",
-                                                 DataType::Enum_Name(conf.data_type()),
-                                                 " is not supported by this version; use UINT8 or FLOAT32"));
+  if (conf.data_type() == DataType::DATA_TYPE_UNKNOWN) return absl::OkStatus();
+  return ToElementType(conf.data_type(), absl::StrCat(path, ".data_type")).status();
+}
+
+absl::Status CheckQuantizationValue(const TensorConf& conf, const std::string& path) {
+  if (conf.quantization_value() >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ".quantization_value: ", conf.quantization_value(), " is negative; use 1 or more"));
 }
 
 absl::Status CheckList(const TensorConfs& confs, absl::string_view list, bool deployed,
@@ -70,13 +73,16 @@ absl::Status CheckList(const TensorConfs& confs, absl::string_view list, bool de
   for (int i = 0; i < confs.size(); ++i) {
     const std::string path = absl::StrCat(list, "[", i, "]");
     RETURN_IF_ERROR(CheckName(confs[i], path, names));
-    RETURN_IF_ERROR(CheckColorSpace(confs[i], path));
+    if (!deployed) RETURN_IF_ERROR(CheckModelColors(confs[i], path));
     if (deployed) RETURN_IF_ERROR(CheckDeployedType(confs[i], path));
+    if (deployed) RETURN_IF_ERROR(CheckQuantizationValue(confs[i], path));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
+
+TensorConf OutputTensorConf(const TensorConfs& confs, const std::string& name) { return Merge({}, confs, name); }
 
 TensorConf SourceTensorConf(const PulsarConfiguration& source, const std::string& name) {
   return Merge(source.input_tensors(), source.src_input_tensors(), name);
@@ -93,6 +99,42 @@ absl::Status CheckTensorConfs(const PulsarConfiguration& source, const std::vect
   return CheckList(source.dst_input_tensors(), "dst_input_tensors", true, input_names);
 }
 
+absl::StatusOr<v1::ElementType> ToElementType(DataType::Enum type, absl::string_view path) {
+  switch (type) {
+    case DataType::UINT8:
+      return v1::ELEMENT_TYPE_UINT8;
+    case DataType::INT8:
+      return v1::ELEMENT_TYPE_INT8;
+    case DataType::UINT16:
+      return v1::ELEMENT_TYPE_UINT16;
+    case DataType::INT16:
+      return v1::ELEMENT_TYPE_INT16;
+    case DataType::FLOAT32:
+      return v1::ELEMENT_TYPE_FLOAT32;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(path, ": a tensor of type ", DataType::Enum_Name(type),
+                                                     " is not supported by this version; use UINT8, INT8, UINT16, "
+                                                     "INT16 or FLOAT32"));
+  }
+}
+
+DataType::Enum FromElementType(v1::ElementType type) {
+  switch (type) {
+    case v1::ELEMENT_TYPE_UINT8:
+      return DataType::UINT8;
+    case v1::ELEMENT_TYPE_INT8:
+      return DataType::INT8;
+    case v1::ELEMENT_TYPE_UINT16:
+      return DataType::UINT16;
+    case v1::ELEMENT_TYPE_INT16:
+      return DataType::INT16;
+    case v1::ELEMENT_TYPE_FLOAT32:
+      return DataType::FLOAT32;
+    default:
+      return DataType::DATA_TYPE_UNKNOWN;
+  }
+}
+
 v1::ColorSpace ToColorSpace(TensorConf::ColorSpace color_space, int64_t channels) {
   switch (color_space) {
     case TensorConf::TENSOR_COLOR_SPACE_AUTO:
@@ -103,6 +145,12 @@ v1::ColorSpace ToColorSpace(TensorConf::ColorSpace color_space, int64_t channels
       return v1::COLOR_SPACE_RGB;
     case TensorConf::TENSOR_COLOR_SPACE_GRAY:
       return v1::COLOR_SPACE_GRAY;
+    case TensorConf::TENSOR_COLOR_SPACE_NV12:
+      return v1::COLOR_SPACE_NV12;
+    case TensorConf::TENSOR_COLOR_SPACE_NV21:
+      return v1::COLOR_SPACE_NV21;
+    case TensorConf::TENSOR_COLOR_SPACE_BGR0:
+      return v1::COLOR_SPACE_BGRX;
     default:
       return v1::COLOR_SPACE_UNSPECIFIED;
   }
@@ -116,6 +164,12 @@ TensorConf::ColorSpace FromColorSpace(v1::ColorSpace color_space) {
       return TensorConf::TENSOR_COLOR_SPACE_BGR;
     case v1::COLOR_SPACE_GRAY:
       return TensorConf::TENSOR_COLOR_SPACE_GRAY;
+    case v1::COLOR_SPACE_NV12:
+      return TensorConf::TENSOR_COLOR_SPACE_NV12;
+    case v1::COLOR_SPACE_NV21:
+      return TensorConf::TENSOR_COLOR_SPACE_NV21;
+    case v1::COLOR_SPACE_BGRX:
+      return TensorConf::TENSOR_COLOR_SPACE_BGR0;
     default:
       return TensorConf::TENSOR_COLOR_SPACE_AUTO;
   }
@@ -124,6 +178,11 @@ TensorConf::ColorSpace FromColorSpace(v1::ColorSpace color_space) {
 TensorConf::TensorLayout FromLayout(v1::Layout layout) {
   if (layout == v1::LAYOUT_NHWC) return TensorConf::NHWC;
   return layout == v1::LAYOUT_NCHW ? TensorConf::NCHW : TensorConf::NATIVE;
+}
+
+TensorConf::ColorStandard FromYuvStandard(v1::YuvStandard standard) {
+  if (standard == v1::YUV_STANDARD_BT601_FULL) return TensorConf::CSS_ITU_BT601_FULL_SWING;
+  return standard == v1::YUV_STANDARD_BT601_LIMITED ? TensorConf::CSS_ITU_BT601_STUDIO_SWING : TensorConf::CSC_LEGACY;
 }
 
 std::string ColorSpaceName(v1::ColorSpace color_space) {

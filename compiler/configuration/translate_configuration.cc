@@ -1,4 +1,5 @@
 #include "compiler/configuration/configuration.h"
+#include "compiler/configuration/model_edits.h"
 
 namespace joinery::compiler {
 
@@ -12,8 +13,18 @@ absl::StatusOr<Translation> TranslateConfiguration(const Configuration& source, 
   if (!translation.ok()) return translation;
   const auto& conf = std::visit(
       [](const auto& dialect) -> const auto& { return dialect.joinery_conf(); }, source);
-  *translation->configuration.mutable_target()->mutable_cut_tensors() = conf.cut_tensors();
+  if (!conf.cut_tensors().empty()) {
+    *translation->configuration.mutable_target()->mutable_cut_tensors() = conf.cut_tensors();
+  }
   return translation;
+}
+
+absl::StatusOr<v1::ModelEdits> ModelEditsOf(const Configuration& source) {
+  if (const auto* pulsar = std::get_if<PulsarConfiguration>(&source))
+    return pulsar->joinery_conf().deployment().edits();
+  const BuildConfig& pulsar2 = std::get<BuildConfig>(source);
+  if (pulsar2.joinery_conf().deployment().has_edits()) return pulsar2.joinery_conf().deployment().edits();
+  return ModelEditsOfPulsar2(pulsar2);
 }
 
 std::string FormatConfiguration(const Configuration& source, const v1::BuildConfiguration& configuration) {

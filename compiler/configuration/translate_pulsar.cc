@@ -7,10 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "compiler/configuration/check_deployment.h"
+#include "compiler/configuration/deployed_input.h"
+#include "compiler/configuration/deployment.h"
 #include "compiler/configuration/joinery_conf.h"
 #include "compiler/configuration/node_pattern.h"
 #include "compiler/configuration/preprocessing.h"
 #include "compiler/configuration/pulsar_fields.h"
+#include "compiler/configuration/pulsar_outputs.h"
 #include "compiler/configuration/pulsar_prototxt.h"
 #include "compiler/configuration/tensor_conf.h"
 
@@ -27,6 +31,7 @@ using ::joinery::v1::pulsar::TensorConf;
 
 using Warnings = std::vector<std::string>;
 
+constexpr int32_t kLargestBatch = 1024;
 constexpr absl::string_view kItemsPath = "neuwizard_conf.operator_conf.input_conf_items";
 constexpr absl::string_view kOperatorsPath = "neuwizard_conf.operator_conf.operator_conf_items";
 constexpr absl::string_view kDatasetPath = "neuwizard_conf.dataset_conf_calibration";
@@ -136,6 +141,21 @@ absl::StatusOr<v1::Quantization> TranslateAlgorithms(const PulsarConfiguration& 
   return quantization;
 }
 
+absl::StatusOr<v1::Batch> TranslateBatch(const PulsarConfiguration& source) {
+  const PulsarConf& conf = source.pulsar_conf();
+  v1::Batch batch;
+  const bool is_one =
+      std::all_of(conf.batch_size().begin(), conf.batch_size().end(), [](int size) { return size == 1; });
+  if (is_one) return batch;
+  batch.mutable_sizes()->MergeFrom(conf.batch_size());
+  batch.set_is_dynamic(conf.batch_size_option() == PulsarConf::BSO_DYNAMIC || conf.batch_size_size() > 1);
+  if (conf.batch_size_option() == PulsarConf::BSO_STATIC && conf.batch_size_size() > 1) {
+    return absl::InvalidArgumentError(
+        "pulsar_conf.batch_size_option: BSO_STATIC takes one batch_size; give one, or use BSO_DYNAMIC");
+  }
+  return batch;
+}
+
 // What would build another model than the one asked for is refused rather than warned of.
 absl::Status RefuseUnsupported(const PulsarConfiguration& source) {
   if (source.output_type() == PulsarConfiguration::OUTPUT_TYPE_SUPERNET) {
@@ -144,9 +164,9 @@ absl::Status RefuseUnsupported(const PulsarConfiguration& source) {
   }
   const auto& batch_sizes = source.pulsar_conf().batch_size();
   for (int i = 0; i < batch_sizes.size(); ++i) {
-    if (batch_sizes[i] < 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("pulsar_conf.batch_size[", i, "]: ", batch_sizes[i], " is no batch size; use 1 or more"));
+    if (batch_sizes[i] < 1 || batch_sizes[i] > kLargestBatch) {
+      return absl::InvalidArgumentError(absl::StrCat("pulsar_conf.batch_size[", i, "]: ", batch_sizes[i],
+                                                     " is no batch size; use 1 to ", kLargestBatch));
     }
   }
   return absl::OkStatus();
@@ -190,7 +210,11 @@ class InputTranslator {
     } else {
       SetNotAPicture();
     }
+    result_.set_model_element_type(input_.element_type);
+    result_.set_sample_format(v1::SAMPLE_FORMAT_DEPLOYED);
     RETURN_IF_ERROR(SetElementType(items));
+    RETURN_IF_ERROR(SetYuv());
+    AddQuantizationStep();
     RETURN_IF_ERROR(AddSteps(items));
     return std::move(result_);
   }
@@ -201,7 +225,8 @@ class InputTranslator {
 
   absl::StatusOr<v1::ColorSpace> ColorSpaceOf(const TensorConf& conf, absl::string_view list, absl::string_view whose) {
     const v1::ColorSpace color_space = ToColorSpace(conf.color_space(), channels_);
-    if ((color_space == v1::COLOR_SPACE_GRAY) != (channels_ == 1)) {
+    const bool is_model = &conf == &source_conf_;
+    if (is_model && (color_space == v1::COLOR_SPACE_GRAY) != (channels_ == 1)) {
       return absl::InvalidArgumentError(absl::StrCat(list, ".color_space: ", Name(), " has ", channels_,
                                                      channels_ == 1 ? " channel" : " channels", " and cannot be ",
                                                      ColorSpaceName(color_space)));
@@ -245,10 +270,7 @@ class InputTranslator {
       const DataType::Enum type = Item(i).attributes().type();
       if (type == DataType::DATA_TYPE_UNKNOWN) continue;
       path = absl::StrCat(kItemsPath, "[", i, "].attributes.type");
-      if (type != DataType::UINT8 && type != DataType::FLOAT32) {
-        return absl::InvalidArgumentError(absl::StrCat(path, ": an input of type ", DataType::Enum_Name(type),
-                                                       " is not supported by this version; use UINT8 or FLOAT32"));
-      }
+      RETURN_IF_ERROR(ToElementType(type, path).status());
       if (deployed_conf_.data_type() != DataType::DATA_TYPE_UNKNOWN && deployed_conf_.data_type() != type) {
         return absl::InvalidArgumentError(absl::StrCat(path, ": ", DataType::Enum_Name(type), " for ", Name(),
                                                        " contradicts ", DataType::Enum_Name(deployed_conf_.data_type()),
@@ -262,8 +284,43 @@ class InputTranslator {
       return absl::OkStatus();
     }
     if (asked == DataType::DATA_TYPE_UNKNOWN) asked = DefaultType();
-    result_.set_element_type(asked == DataType::UINT8 ? v1::ELEMENT_TYPE_UINT8 : v1::ELEMENT_TYPE_FLOAT32);
+    ASSIGN_OR_RETURN(const v1::ElementType type, ToElementType(asked, path));
+    result_.set_element_type(type);
     return absl::OkStatus();
+  }
+
+  absl::Status SetYuv() {
+    if (!IsYuv(result_.color_space())) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckYuvInput(result_, "dst_input_tensors.color_space"));
+    if (result_.layout() != v1::LAYOUT_NHWC) WarnYuvLayout();
+    result_.set_layout(v1::LAYOUT_NHWC);
+    if (deployed_conf_.color_standard() == TensorConf::CSC_LEGACY) {
+      warnings_.push_back(absl::StrCat("dst_input_tensors.color_standard: is CSC_LEGACY for ", Name(),
+                                       ", whose meaning the vendor does not publish: CSS_ITU_BT601_STUDIO_SWING is "
+                                       "taken; set what the camera gives"));
+    }
+    const bool is_full = deployed_conf_.color_standard() == TensorConf::CSS_ITU_BT601_FULL_SWING;
+    result_.set_yuv_standard(is_full ? v1::YUV_STANDARD_BT601_FULL : v1::YUV_STANDARD_BT601_LIMITED);
+    return absl::OkStatus();
+  }
+
+  void WarnYuvLayout() {
+    warnings_.push_back(
+        absl::StrCat("dst_input_tensors.tensor_layout: has no effect on ", Name(), ", which is YUV: that is NHWC"));
+  }
+
+  // A whole number of the input is so many times the value it stands for.
+  void AddQuantizationStep() {
+    const int32_t value = deployed_conf_.quantization_value();
+    if (value == 0) return;
+    if (!IsFloat() || result_.element_type() == v1::ELEMENT_TYPE_FLOAT32) {
+      warnings_.push_back(absl::StrCat("dst_input_tensors.quantization_value: has no effect on ", Name(),
+                                       ", which does not become whole numbers of float32"));
+      return;
+    }
+    if (value != 1) result_.add_preprocessing()->mutable_affine()->add_scale(1.0F / static_cast<float>(value));
+    warnings_.push_back(absl::StrCat("dst_input_tensors.quantization_value: a number of ", Name(), " stands for ",
+                                     "itself divided by ", value));
   }
 
   // Bytes are what a camera gives; whole numbers from 0 to 255 are hardly ever what else a float model takes.
@@ -336,8 +393,15 @@ absl::StatusOr<Translation> TranslatePulsar(const PulsarConfiguration& source, c
     InputTranslator translator(source, inputs[i], translation.warnings);
     ASSIGN_OR_RETURN(*translation.configuration.add_inputs(), translator.Translate(items_of[i]));
   }
+  ASSIGN_OR_RETURN(*translation.configuration.mutable_outputs(), TranslatePulsarOutputs(source));
+  ASSIGN_OR_RETURN(*translation.configuration.mutable_batch(), TranslateBatch(source));
+  if (translation.configuration.batch().sizes().empty()) translation.configuration.clear_batch();
   ASSIGN_OR_RETURN(*translation.configuration.mutable_calibration(), TranslateCalibration(source));
   ASSIGN_OR_RETURN(*translation.configuration.mutable_quantization(), TranslateAlgorithms(source));
+  if (source.joinery_conf().has_deployment()) {
+    ApplyDeployment(source.joinery_conf().deployment(), translation.configuration);
+    RETURN_IF_ERROR(CheckDeployment(translation.configuration));
+  }
   for (std::string& sentence : DescribeIgnoredFields(source)) translation.warnings.push_back(std::move(sentence));
   return translation;
 }

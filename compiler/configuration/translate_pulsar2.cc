@@ -6,10 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "compiler/configuration/check_deployment.h"
+#include "compiler/configuration/deployment.h"
 #include "compiler/configuration/joinery_conf.h"
+#include "compiler/configuration/model_edits.h"
 #include "compiler/configuration/pulsar2.h"
 #include "compiler/configuration/pulsar2_fields.h"
 #include "compiler/configuration/pulsar2_inputs.h"
+#include "compiler/configuration/pulsar2_outputs.h"
 #include "compiler/configuration/pulsar2_quantization.h"
 
 namespace joinery::compiler {
@@ -23,6 +27,7 @@ using ::joinery::v1::pulsar2::QuantConfig;
 using Warnings = std::vector<std::string>;
 
 constexpr int32_t kDefaultSamples = 32;
+constexpr int32_t kLargestBatch = 1024;
 
 // The npu_mode values each chip has.
 struct Chip {
@@ -57,6 +62,33 @@ absl::StatusOr<v1::Target> TranslateTarget(const BuildConfig& source) {
   return target;
 }
 
+absl::Status TranslateBatch(const BuildConfig& source, v1::BuildConfiguration& configuration) {
+  const auto& sizes = source.compiler().static_batch_sizes();
+  const int32_t most = source.compiler().max_dynamic_batch_size();
+  if (!sizes.empty() && most != 0) {
+    return absl::InvalidArgumentError(
+        "compiler.max_dynamic_batch_size: excludes compiler.static_batch_sizes; give one of them");
+  }
+  for (int i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] < 1 || sizes[i] > kLargestBatch) {
+      return absl::InvalidArgumentError(absl::StrCat("compiler.static_batch_sizes[", i, "]: ", sizes[i],
+                                                     " is no batch size; use 1 to ", kLargestBatch));
+    }
+  }
+  if (most < 0 || most > kLargestBatch) {
+    return absl::InvalidArgumentError(absl::StrCat("compiler.max_dynamic_batch_size: ", most,
+                                                   " is no batch size; use 1 to ", kLargestBatch, ", or 0 for none"));
+  }
+  if (std::any_of(sizes.begin(), sizes.end(), [](int size) { return size > 1; })) {
+    *configuration.mutable_batch()->mutable_sizes() = sizes;
+    configuration.mutable_batch()->set_is_dynamic(sizes.size() > 1);
+  }
+  if (most <= 1) return absl::OkStatus();
+  for (int32_t size = 1; size <= most; size *= 2) configuration.mutable_batch()->add_sizes(size);
+  configuration.mutable_batch()->set_is_dynamic(true);
+  return absl::OkStatus();
+}
+
 // What would build another model than the one asked for is refused rather than warned of.
 absl::Status RefuseUnsupported(const BuildConfig& source) {
   if (source.model_type() == v1::pulsar2::QuantAxModel) {
@@ -68,8 +100,6 @@ absl::Status RefuseUnsupported(const BuildConfig& source) {
     return absl::InvalidArgumentError(
         absl::StrCat(field, ": is not supported by this version; change the ONNX model itself, and remove the field"));
   };
-  RETURN_IF_ERROR(refuse("const_processors", source.const_processors_size()));
-  RETURN_IF_ERROR(refuse("op_processors", source.op_processors_size()));
   return refuse("quant_op_processors", source.quant_op_processors_size());
 }
 
@@ -140,8 +170,16 @@ absl::StatusOr<Translation> TranslatePulsar2(const BuildConfig& source, const st
   for (const ModelInput& input : inputs) {
     ASSIGN_OR_RETURN(*configuration.add_inputs(), TranslatePulsar2Input(source, input, translation.warnings));
   }
+  ASSIGN_OR_RETURN(*configuration.mutable_outputs(), TranslatePulsar2Outputs(source));
+  RETURN_IF_ERROR(TranslateBatch(source, configuration));
+  ASSIGN_OR_RETURN(v1::ModelEdits edits, ModelEditsOfPulsar2(source));
+  if (edits.ByteSizeLong() > 0) *configuration.mutable_edits() = std::move(edits);
   ASSIGN_OR_RETURN(*configuration.mutable_calibration(), TranslateCalibration(source, inputs, translation.warnings));
   ASSIGN_OR_RETURN(*configuration.mutable_quantization(), TranslatePulsar2Quantization(source, translation.warnings));
+  if (source.joinery_conf().has_deployment()) {
+    ApplyDeployment(source.joinery_conf().deployment(), configuration);
+    RETURN_IF_ERROR(CheckDeployment(configuration));
+  }
   for (std::string& sentence : DescribeIgnoredPulsar2Fields(source)) {
     translation.warnings.push_back(std::move(sentence));
   }

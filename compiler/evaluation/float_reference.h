@@ -9,7 +9,8 @@
 
 namespace joinery::compiler {
 
-// Loads the model at `path`, fixes its inputs to the shapes of `configuration` and attaches the preprocessing. The
+// Loads the model at `path`, makes the edits of `configuration`, fixes its inputs to the shapes there and attaches the
+// preprocessing and what is done to outputs, which stay float32. The
 // model is not simplified, so that a comparison with the artifact judges the simplification as well. Errors: those of
 // LoadModel, ImportModel and AttachPreprocessing.
 absl::StatusOr<onnx::ModelProto> LoadFloatReference(const std::string& path,

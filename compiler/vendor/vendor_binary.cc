@@ -299,6 +299,13 @@ absl::Status CheckVendorTool(const VendorTool& tool, const Configuration& config
                                                               ": give the configuration in its dialect")),
                       v1::FAILURE_REASON_INVALID_CONFIG);
   }
+  const absl::StatusOr<ConfiguredFiles> files = FilesOf(configuration);
+  if (!files.ok() || !files->input_calibration.empty()) {
+    return WithReason(
+        absl::InvalidArgumentError("with the vendor's tool there is one calibration set for all inputs: make "
+                                   "one that has a folder with the name of each"),
+        v1::FAILURE_REASON_INVALID_CONFIG);
+  }
   if (tool.path.empty() || access(tool.path.c_str(), X_OK) == 0) return absl::OkStatus();
   return WithReason(base::ErrnoStatus(errno, absl::StrCat("cannot run ", tool.path)), v1::FAILURE_REASON_WORKER_FAULT);
 }

@@ -55,9 +55,17 @@ absl::StatusOr<std::string> WriteVendorConfiguration(const Configuration& source
         absl::StrCat("the configuration cannot be written for the vendor's tool: ", complete.status().message()));
   }
   Configuration result = *complete;
+  const bool has_deployment =
+      std::visit([](const auto& vendors) { return vendors.joinery_conf().has_deployment(); }, result);
+  if (has_deployment) {
+    return absl::InvalidArgumentError(
+        "joinery_conf.deployment: the vendor's tool does not read it and would make another binary; say it in the "
+        "dialect's own words, or do without the vendor's binary");
+  }
   SetFiles({.model = kVendorModel,
             .output = absl::StrCat(kVendorOutput, "/", dialect.binary_file),
             .calibration = calibration_files.front(),
+            .input_calibration = {},
             .input_shapes = {}},
            result);
   std::visit(

@@ -251,6 +251,72 @@ TEST_F(BuildTest, EveryNodeSaysWhichPartRunsIt) {
   EXPECT_EQ(joint.manifest.parts(0).nodes(), on_npu);
 }
 
+TEST_F(BuildTest, BytesOfACameraGoInAndBatchesOfWholeNumbersComeOut) {
+  auto& pulsar = std::get<v1::pulsar::PulsarConfiguration>(arguments_.configuration);
+  pulsar.mutable_dst_input_tensors(0)->set_color_space(v1::pulsar::TensorConf::TENSOR_COLOR_SPACE_NV12);
+  pulsar.add_dst_output_tensors()->set_data_type(v1::pulsar::DataType::UINT8);
+  pulsar.mutable_pulsar_conf()->add_batch_size(2);
+  ASSERT_OK_AND_ASSIGN(const v1::Report report, Build(arguments_, recorder_));
+  EXPECT_GT(report.manifest().precision().outputs(0).cosine_min(), 0.999);
+  ASSERT_OK_AND_ASSIGN(const Joint joint, ReadJoint(arguments_.output_path));
+  const v1::TensorInfo& input = joint.manifest.inputs(0);
+  EXPECT_THAT(input.shape(), ElementsAre(2, 6, 4, 1));
+  EXPECT_EQ(input.element_type(), "uint8");
+  EXPECT_EQ(input.color_space(), "NV12");
+  const v1::TensorInfo& output = joint.manifest.outputs(0);
+  EXPECT_THAT(output.shape(), ElementsAre(2, 2));
+  EXPECT_EQ(output.element_type(), "uint8");
+  EXPECT_GT(output.scale(), 0);
+}
+
+TEST_F(BuildTest, ABatchThatTheNetworkCannotTakeIsInvalid) {
+  Write("m.onnx", ParseOnnxText(R"(g (float[1,3,4,4] image) => (float[1,3,4,4] y) { y = Softmax <axis=0> (image) })")
+                      .SerializeAsString());
+  std::get<v1::pulsar::PulsarConfiguration>(arguments_.configuration).mutable_pulsar_conf()->add_batch_size(2);
+  const v1::Failure failure = BuildFails();
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INVALID_CONFIG);
+  EXPECT_THAT(failure.message(), AllOf(HasSubstr("\"y\""), HasSubstr("ask for batch size 1")));
+}
+
+TEST_F(BuildTest, TheModelIsEditedBeforeItIsRead) {
+  v1::pulsar2::BuildConfig pulsar2;
+  auto& constant = *pulsar2.add_const_processors();
+  constant.set_name("b");
+  for (const double value : {1000.0, 2000.0}) constant.add_data(value);
+  arguments_.configuration = pulsar2;
+  ASSERT_OK_AND_ASSIGN(const v1::Report edited, Build(arguments_, recorder_));
+  EXPECT_EQ(edited.manifest().configuration().edits().constants_size(), 1);
+  EXPECT_EQ(edited.manifest().model_digest(), *base::Sha256OfFile(arguments_.model_path));
+  std::get<v1::pulsar2::BuildConfig>(arguments_.configuration).mutable_const_processors(0)->set_name("nothing");
+  arguments_.output_path = folder_ / "again.joint";
+  Recorder again;
+  const v1::Failure failure = ToFailure(Build(arguments_, again).status());
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_INVALID_CONFIG);
+  EXPECT_THAT(failure.message(), HasSubstr("\"nothing\""));
+}
+
+TEST_F(BuildTest, InputsHaveSetsOfTheirOwn) {
+  Write("m.onnx", ParseOnnxText(R"(g (float[1,3,4,4] image, float[1,1,1,1] gain) => (float[1,3,4,4] y)
+                      <float[3,3,1,1] w = {0.5,-0.3,0.1,0.8,0.2,-0.4,1,0,0.5}> { c = Conv(image, w) y = Mul(c, gain) })")
+                      .SerializeAsString());
+  mkdir((folder_ / "gains").c_str(), 0755);
+  // 0.5 and 2 as a file of float32.
+  Write("gains/a.bin", std::string("\0\0\0\x3f", 4));
+  Write("gains/b.bin", std::string("\0\0\0\x40", 4));
+  auto& pulsar = std::get<v1::pulsar::PulsarConfiguration>(arguments_.configuration);
+  pulsar.mutable_src_input_tensors(0)->set_tensor_name("image");
+  pulsar.mutable_dst_input_tensors(0)->set_tensor_name("image");
+  auto& items = *pulsar.mutable_neuwizard_conf()->mutable_operator_conf();
+  items.mutable_input_conf_items(0)->mutable_selector()->set_op_name("image");
+  v1::pulsar::TensorConf& gain = *pulsar.add_dst_input_tensors();
+  gain.set_tensor_name("gain");
+  gain.set_data_type(v1::pulsar::DataType::FLOAT32);
+  arguments_.input_calibration = {{"image", folder_ / "photos"}, {"gain", folder_ / "gains"}};
+  ASSERT_OK_AND_ASSIGN(const v1::Report report, Build(arguments_, recorder_));
+  EXPECT_EQ(report.manifest().calibration_set().samples(), 2);
+  EXPECT_GT(report.manifest().precision().outputs(0).cosine_min(), 0.99);
+}
+
 TEST_F(BuildTest, AModelThatIsNoModelIsItself) {
   Write("m.onnx", "GIF89a");
   const v1::Failure failure = BuildFails();

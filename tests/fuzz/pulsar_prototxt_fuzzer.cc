@@ -1,17 +1,12 @@
 // The text of a `pulsar build` configuration.
 #include "compiler/configuration/pulsar_prototxt.h"
+#include "tests/fuzz/configuration_round_trip.h"
 #include "tests/fuzz/fuzz_target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace joinery::compiler;
-  const auto configuration = ParsePulsarPrototxt({reinterpret_cast<const char*>(data), size}, "fuzz.prototxt");
-  if (!configuration.ok()) return 0;
-  const auto translation = TranslatePulsar(*configuration, {{"input", 1, {1, 3, 8, 8}}});
-  if (!translation.ok()) return 0;
-  // What is written must be read again, and mean the same.
-  const std::string text = FormatPulsar(*configuration, translation->configuration);
-  const auto again = ParsePulsarPrototxt(text, "written.prototxt");
-  if (!again.ok()) __builtin_trap();
+  const auto configuration =
+      joinery::compiler::ParsePulsarPrototxt({reinterpret_cast<const char*>(data), size}, "fuzz.prototxt");
+  if (configuration.ok()) joinery::fuzz::CheckRoundTrips(*configuration);
   return 0;
 }
 
@@ -26,5 +21,14 @@ std::vector<std::string> joinery::fuzz::Seeds() {
       "neuwizard_conf { operator_conf { input_conf_items { selector { op_name_regex: \"in.*\" } attributes { type: "
       "FLOAT32 "
       "} } } }",
+      "src_input_tensors { tensor_name: \"input\" color_space: TENSOR_COLOR_SPACE_RGB tensor_layout: NCHW } "
+      "dst_input_tensors { tensor_name: \"input\" color_space: TENSOR_COLOR_SPACE_NV12 color_standard: "
+      "CSS_ITU_BT601_FULL_SWING } dst_output_tensors { tensor_name: \"o\" tensor_layout: NHWC data_type: INT16 "
+      "quantization_value: 64 } neuwizard_conf { operator_conf { output_conf_items { selector { op_name: \"o\" } "
+      "attributes { output_modifications { affine_preprocess { slope: 2 bias: 1 } } } } operator_conf_items { selector "
+      "{ "
+      "op_name: \"c\" } attributes { input_feature_type: UINT16 weight_type: INT8 } } } dataset_conf_calibration { "
+      "dataset_conf_items { selector { op_name: \"input\" } path: \"a.tar\" } dataset_conf_items { selector { op_name: "
+      "\"state\" } path: \"b.tar\" } } } pulsar_conf { batch_size_option: BSO_DYNAMIC batch_size: [1, 2, 4] }\n",
   };
 }

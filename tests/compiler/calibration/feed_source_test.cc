@@ -18,6 +18,7 @@ namespace joinery::compiler {
 namespace {
 
 using ::joinery::testing::IsOk;
+using ::joinery::testing::IsOkAndHolds;
 using ::joinery::testing::StatusIs;
 using ::joinery::testing::TemporaryFolder;
 using ::testing::ElementsAre;
@@ -77,6 +78,35 @@ TEST(FeedSourceTest, SeveralInputsPairFilesOfTheSameName) {
   ASSERT_EQ(feed.size(), 2);
   EXPECT_THAT(feed[0].values<float>(), ElementsAre(2));
   EXPECT_THAT(feed[1].values<float>(), ElementsAre(20));
+}
+
+TEST(FeedSourceTest, SetsOfTheirOwnPairFilesOfTheSameNameWhateverTheirEnding) {
+  const TemporaryFolder x;
+  const TemporaryFolder y;
+  Write(x, "1.npy", Npy(1));
+  Write(x, "2.npy", Npy(2));
+  Write(y, "2.bin", std::string("\0\0\xa0\x41", 4));  // 20
+  Write(y, "3.npy", Npy(30));
+  ASSERT_OK_AND_ASSIGN(const DataSet first, DataSet::Open(x.path(), {}));
+  ASSERT_OK_AND_ASSIGN(const DataSet second, DataSet::Open(y.path(), {}));
+  const v1::BuildConfiguration configuration = VectorInputs({"x", "y"});
+  const std::vector<const DataSet*> data_sets = {&first, &second};
+  ASSERT_OK_AND_ASSIGN(const FeedSource source, FeedSource::Create(data_sets, configuration));
+  ASSERT_EQ(source.size(), 1);
+  ASSERT_OK_AND_ASSIGN(const std::vector<Tensor> feed, source.Load(0));
+  EXPECT_THAT(feed[0].values<float>(), ElementsAre(2));
+  EXPECT_THAT(feed[1].values<float>(), ElementsAre(20));
+  EXPECT_THAT(FeedSource::Create({&first, &first}, configuration), IsOk());
+}
+
+TEST(PathsByInputTest, APathWithoutANameIsForTheRest) {
+  const v1::BuildConfiguration configuration = VectorInputs({"x", "y", "z"});
+  EXPECT_THAT(PathsByInput({{"y", "b.tar"}, {"", "a.tar"}}, configuration),
+              IsOkAndHolds(ElementsAre("a.tar", "b.tar", "a.tar")));
+  EXPECT_THAT(PathsByInput({{"y", "b.tar"}}, configuration).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("input \"x\" has no calibration set")));
+  EXPECT_THAT(PathsByInput({{"", "a.tar"}, {"w", "b.tar"}}, configuration).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("input \"w\", which the model does not have")));
 }
 
 TEST(FeedSourceTest, AnInputWithoutAFolderIsNamed) {

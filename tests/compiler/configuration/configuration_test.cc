@@ -139,7 +139,12 @@ TEST(FilesOfTest, BothDialectsNameTheirFiles) {
   EXPECT_THAT(files.input_shapes, ElementsAre("a:1x3", "b:2"));
   Configuration pulsar = PulsarConfiguration();
   for (Configuration* configuration : {&pulsar2, &pulsar}) {
-    SetFiles({.model = "x/n.onnx", .output = "y/n.joint", .calibration = "d.tar", .input_shapes = {}}, *configuration);
+    SetFiles({.model = "x/n.onnx",
+              .output = "y/n.joint",
+              .calibration = "d.tar",
+              .input_calibration = {},
+              .input_shapes = {}},
+             *configuration);
     ASSERT_OK_AND_ASSIGN(files, FilesOf(*configuration));
     EXPECT_EQ(files.model, "x/n.onnx");
     EXPECT_EQ(files.output, "y/n.joint");
@@ -147,13 +152,27 @@ TEST(FilesOfTest, BothDialectsNameTheirFiles) {
   }
 }
 
-TEST(FilesOfTest, TwoCalibrationSetsAreRefused) {
+TEST(FilesOfTest, EachInputMayHaveACalibrationSet) {
   ASSERT_OK_AND_ASSIGN(const Configuration configuration, ParseConfiguration(R"({"quant": {"input_configs": [
       {"tensor_name": "a", "calibration_dataset": "a.tar"}, {"tensor_name": "b", "calibration_dataset": "b.tar"}]}})",
                                                                              "c.json"));
-  EXPECT_THAT(FilesOf(configuration),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(StartsWith("quant.input_configs[1].calibration_dataset: "), HasSubstr("one archive"))));
+  ASSERT_OK_AND_ASSIGN(const ConfiguredFiles files, FilesOf(configuration));
+  EXPECT_EQ(files.calibration, "");
+  EXPECT_THAT(files.input_calibration, ElementsAre(std::make_pair("a", "a.tar"), std::make_pair("b", "b.tar")));
+  ASSERT_OK_AND_ASSIGN(const Configuration pulsar, ParseConfiguration(R"(neuwizard_conf { dataset_conf_calibration {
+      dataset_conf_items { selector { op_name: "a" } path: "a.tar" } } })",
+                                                                      "c.prototxt"));
+  ASSERT_OK_AND_ASSIGN(const ConfiguredFiles items, FilesOf(pulsar));
+  EXPECT_THAT(items.input_calibration, ElementsAre(std::make_pair("a", "a.tar")));
+}
+
+// Through a server a configuration has no name that tells.
+TEST(ParseConfigurationTest, BracesMayBeYaml) {
+  ASSERT_OK_AND_ASSIGN(const Configuration configuration,
+                       ParseConfiguration("{npu_mode: NPU2, quant: {calibration_method: KL}}", "configuration"));
+  EXPECT_EQ(std::get<BuildConfig>(configuration).npu_mode(), BuildConfig::NPU2);
+  EXPECT_THAT(ParseConfiguration("{npu_mode: NPU2}", "c.json"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("c.json")));
 }
 
 template <typename Set>

@@ -20,9 +20,13 @@ dst_input_tensors {
   tensor_name: "input.1"
   color_space: TENSOR_COLOR_SPACE_RGB
   data_type: UINT8
+  quantization_value: 0
+  color_standard: CSC_LEGACY
   tensor_layout: NHWC
 }
 dst_output_tensors {
+  data_type: FLOAT32
+  quantization_value: 0
   tensor_layout: NHWC
 }
 cpu_backend_settings {
@@ -73,6 +77,7 @@ neuwizard_conf {
 pulsar_conf {
   virtual_npu: VIRTUAL_NPU_MODE_AUTO
   ax620_virtual_npu: AX620_VIRTUAL_NPU_MODE_111
+  batch_size_option: BSO_AUTO
   batch_size: 1
 }
 joinery_conf {

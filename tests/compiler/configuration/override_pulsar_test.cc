@@ -34,8 +34,10 @@ TEST(ApplyOverridesTest, TheCommandLineBeatsTheFile) {
   EXPECT_EQ(translation.configuration.inputs(0).color_space(), v1::COLOR_SPACE_BGR);
   EXPECT_EQ(configuration.dst_output_tensors(0).tensor_layout(), v1::pulsar::TensorConf::NATIVE);
   EXPECT_THAT(configuration.pulsar_conf().batch_size(), ElementsAre(1, 4));
-  EXPECT_THAT(translation.warnings, Contains(HasSubstr("color_standard: CSS_ITU_BT601_FULL_SWING")));
-  EXPECT_THAT(translation.warnings, Contains(HasSubstr("batch_size_option: BSO_DYNAMIC")));
+  EXPECT_EQ(configuration.dst_input_tensors().rbegin()->color_standard(),
+            v1::pulsar::TensorConf::CSS_ITU_BT601_FULL_SWING);
+  EXPECT_THAT(translation.configuration.batch().sizes(), ElementsAre(1, 4));
+  EXPECT_TRUE(translation.configuration.batch().is_dynamic());
   EXPECT_THAT(translation.warnings, Contains(HasSubstr("dataset_conf_calibration.batch_size: 8")));
 }
 

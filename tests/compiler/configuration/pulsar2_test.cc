@@ -96,6 +96,8 @@ inputs {
   model_shape: 3
   model_shape: 224
   model_shape: 224
+  model_element_type: 1
+  sample_format: SAMPLE_FORMAT_DEPLOYED
 }
 calibration {
   max_samples: 32
@@ -254,24 +256,22 @@ INSTANTIATE_TEST_SUITE_P(
         {"ModeOfAnotherChip", R"({"target_hardware": "AX620E", "npu_mode": "NPU3"})", "npu_mode: ", "NPU1, NPU2"},
         {"NoSuchInput", Input(R"("tensor_name": "data")"), "quant.input_configs[0].tensor_name: ", "its inputs are x"},
         {"NoSuchProcessorInput", Processor(R"("tensor_name": "y")"), "input_processors[0].tensor_name: ", "x"},
-        {"Binary", Input(R"("calibration_format": "Binary")"), "quant.input_configs[0].calibration_format: ", "Numpy"},
-        {"NumpyWithMean", Input(R"("calibration_format": "Numpy", "calibration_mean": [1])"),
-         "quant.input_configs[0].calibration_format: ", "remove mean and std"},
         {"NoSamples", Input(R"("calibration_size": 0)"), "quant.input_configs[0].calibration_size: ", "-1 for all"},
         {"TwoMeans", Input(R"("calibration_mean": [1, 2])"), "quant.input_configs[0].calibration_mean: ", "1 or 3"},
         {"StdZero", Processor(R"("std": [1, 0, 1])"), "input_processors[0].std[1]: ", "is 0"},
-        {"MeansDiffer",
-         R"({"quant": {"input_configs": [{"calibration_mean": [1]}]}, "input_processors": [{"mean": [2]}]})",
-         "input_processors[0].mean: ", "quant.input_configs[0].calibration_mean"},
-        {"Yuv", Processor(R"("src_format": "NV12")"), "input_processors[0].src_format: ", "not supported"},
+        {"YuvWithoutMode", Processor(R"("src_format": "NV12")"), "input_processors[0].csc_mode: ", "LimitedRange"},
+        {"YuvOfFloats", Processor(R"("src_format": "NV12", "csc_mode": "FullRange")"),
+         "input_processors[0].src_format: ", "which is bytes"},
+        {"ShortMatrix", Processor(R"("src_format": "NV12", "src_dtype": "U8", "csc_mode": "Matrix", "csc_mat": [1])"),
+         "input_processors[0].csc_mat: ", "give 12"},
         {"Gray", Processor(R"("tensor_format": "GRAY")"), "input_processors[0].tensor_format: ", "3 channels"},
         {"Csc", Processor(R"("csc_mode": "FullRange")"), "input_processors[0].csc_mode: ", "NoCSC"},
         {"Padding", Processor(R"("padding": [1, 1])"), "input_processors[0].padding: ", "not supported"},
-        {"Int16", Processor(R"("src_dtype": "S16")"), "input_processors[0].src_dtype: ", "use U8 or FP32"},
+        {"Int64", Processor(R"("src_dtype": "S64")"), "input_processors[0].src_dtype: ", "FP16 or FP32"},
         {"ImpossibleLayout", Processor(R"("tensor_layout": "NHWC")"),
          "input_processors[0].tensor_layout: ", "1x3x224x224"},
-        {"OpProcessors", R"({"op_processors": [{"op_name": "a", "attrs": {"axis": 1}}]})",
-         "op_processors: ", "not supported"},
+        {"QuantOpProcessors", R"({"quant_op_processors": [{"op_name": "a", "attrs": {"axis": 1}}]})",
+         "quant_op_processors: ", "not supported"},
         {"LayerOfNothing", Layer(R"("data_type": "U16")"), "quant.layer_configs[0]: ", "names no layers"},
         {"LayerTwice", Layer(R"("layer_name": "a", "op_type": "Add")"), "quant.layer_configs[0]: ", "twice"},
         {"StartWithoutEnd", Layer(R"("start_tensor_names": ["a"])"), "quant.layer_configs[0]: ", "DEFAULT"},
