@@ -4,9 +4,11 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "base/status.h"
+#include "compiler/calibration/numpy_object.h"
 #include "compiler/calibration/sample.h"
 #include "compiler/failure.h"
 
@@ -31,6 +33,13 @@ std::string Stem(const std::string& name) {
   return dot == std::string::npos ? name : name.substr(0, dot);
 }
 
+// Whether the first file is a dictionary with an array for each input.
+absl::StatusOr<bool> HoldsObjects(const DataSet& data_set) {
+  if (data_set.size() == 0 || !absl::EndsWithIgnoreCase(data_set.name(0), ".npy")) return false;
+  ASSIGN_OR_RETURN(const std::string bytes, data_set.Read(0));
+  return IsNumpyObject(bytes);
+}
+
 }  // namespace
 
 FeedSource::FeedSource(FeedSource&& other) noexcept
@@ -42,8 +51,14 @@ FeedSource::FeedSource(FeedSource&& other) noexcept
 absl::StatusOr<FeedSource> FeedSource::Create(const DataSet& data_set, const v1::BuildConfiguration& configuration) {
   const auto num_inputs = static_cast<size_t>(configuration.inputs_size());
   FeedSource source(std::vector<const DataSet*>(num_inputs, &data_set), configuration);
-  if (num_inputs == 1) {
-    for (size_t i = 0; i < data_set.size(); ++i) source.samples_.push_back({data_set.name(i), {i}});
+  bool is_sample_a_file = num_inputs == 1;
+  if (!is_sample_a_file) {
+    ASSIGN_OR_RETURN(is_sample_a_file, HoldsObjects(data_set));
+  }
+  if (is_sample_a_file) {
+    for (size_t i = 0; i < data_set.size(); ++i) {
+      source.samples_.push_back({data_set.name(i), std::vector<size_t>(num_inputs, i)});
+    }
   } else {
     std::map<std::string, std::map<std::string, size_t>> files_of_input;
     for (size_t i = 0; i < data_set.size(); ++i) {
@@ -54,7 +69,8 @@ absl::StatusOr<FeedSource> FeedSource::Create(const DataSet& data_set, const v1:
       if (files_of_input.contains(input.name())) continue;
       return absl::InvalidArgumentError(absl::StrCat(
           "the calibration set has no folder \"", input.name(), "\": a model with ", num_inputs,
-          " inputs takes a folder for each, named as the input, with files of the same name for a sample"));
+          " inputs takes a folder for each, named as the input, with files of the same name for a sample, or files of "
+          "numpy.save with a dictionary of all inputs"));
     }
     for (const auto& [file, first] : files_of_input[configuration.inputs(0).name()]) {
       Sample sample{file, {}};
@@ -69,7 +85,7 @@ absl::StatusOr<FeedSource> FeedSource::Create(const DataSet& data_set, const v1:
     }
   }
   source.LimitSamples();
-  source.digest_ = data_set.Digest(num_inputs == 1 ? source.samples_.size() : data_set.size());
+  source.digest_ = data_set.Digest(is_sample_a_file ? source.samples_.size() : data_set.size());
   return source;
 }
 

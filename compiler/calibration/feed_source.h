@@ -17,7 +17,7 @@ namespace joinery::compiler {
 
 // Feeds for a model deployed with a given configuration. Where it has one input, each file of the data set is a sample.
 // Where it has several, each has a folder of its name in the data set, and files of the same name in all of them are
-// one sample. Thread-safe.
+// one sample; or the files are dictionaries of arrays (numpy_object.h), each a sample of all inputs. Thread-safe.
 class FeedSource {
  public:
   // `data_set` and `configuration` must outlive the source.
@@ -34,7 +34,7 @@ class FeedSource {
   // Samples used: at most calibration.max_samples of the configuration, the first in name order.
   size_t size() const { return samples_.size(); }
   const std::string& name(size_t sample) const { return samples_[sample].name; }
-  // See CalibrationSet.digest: over the samples used, where the model has several inputs over all files.
+  // See CalibrationSet.digest: over the samples used; where inputs have folders or sets of their own, over all files.
   const std::string& digest() const { return digest_; }
 
   // A tensor for each input, in the configuration's order.

@@ -15,6 +15,7 @@
 #include "compiler/calibration/image.h"
 #include "compiler/calibration/member_name.h"
 #include "compiler/calibration/npy.h"
+#include "compiler/calibration/numpy_object.h"
 #include "compiler/configuration/deployed_input.h"
 #include "compiler/ir/tensor_proto.h"
 
@@ -245,7 +246,10 @@ bool HasShape(const Tensor& tensor, const std::vector<int64_t>& shape) {
 
 absl::StatusOr<LoadedSample> LoadArray(absl::string_view name, absl::string_view bytes,
                                        const v1::InputConfiguration& input) {
-  ASSIGN_OR_RETURN(Tensor tensor, ParseNpy(bytes, name));
+  absl::StatusOr<Tensor> parsed =
+      IsNumpyObject(bytes) ? ParseNumpyObject(bytes, name, input.name()) : ParseNpy(bytes, name);
+  if (!parsed.ok()) return parsed.status();
+  Tensor tensor = *std::move(parsed);
   const std::vector<int64_t> shape = DeployedShape(input);
   const bool native = input.element_type() == v1::ELEMENT_TYPE_NATIVE;
   if ((!native && tensor.element_type != DeployedElementType(input)) || !HasShape(tensor, shape)) {

@@ -24,7 +24,8 @@ struct LoadedSample {
 // see EncodeYuv), and its bytes are laid out as the deployed input is, as its element type with the same values (int8
 // has no room for them and is refused). An npy or bin has to have the element type and the shape of the deployed input
 // already (of an npy a leading 1 may be missing, and its element type is not looked at where that is NATIVE), and no
-// NaN or infinity. With SAMPLE_FORMAT_MODEL all of this is of the float model's input instead (see SampleInput).
+// NaN or infinity. A dictionary of arrays (see ParseNumpyObject) gives the one with the input's name. With
+// SAMPLE_FORMAT_MODEL all of this is of the float model's input instead (see SampleInput).
 //
 // Errors are kInvalidArgument, name `name`, what was got and what was expected. Thread-safe.
 absl::StatusOr<LoadedSample> LoadSample(absl::string_view name, absl::string_view bytes,

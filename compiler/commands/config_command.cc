@@ -123,14 +123,17 @@ absl::Status New(const ConfigOptions& options) {
   ASSIGN_OR_RETURN(const std::string text, WriteTemplate({.model = SeenFrom(options.output, options.model),
                                                           .calibration = SeenFrom(options.output, options.calibration),
                                                           .target = options.target,
-                                                          .dialect = dialect},
+                                                          .dialect = dialect,
+                                                          .input_shapes = options.input_shapes},
                                                          inputs));
   return WriteResult(text, options.output);
 }
 
 int Report(const absl::Status& status, v1::FailureReason reason) {
   if (status.ok()) return kExitSuccess;
-  return ReportError(absl::IsInvalidArgument(status) ? WithReason(status, reason) : status);
+  const bool is_the_users =
+      absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status);
+  return ReportError(is_the_users ? WithReason(status, reason) : status);
 }
 
 void AddShared(CLI::App& command, ConfigOptions& options) {

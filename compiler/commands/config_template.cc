@@ -16,6 +16,12 @@ std::string PresetHelp(absl::string_view comment) {
   return absl::StrCat(comment, " How much time exactness is worth: PRESET_FAST, PRESET_BALANCED, PRESET_ACCURATE.\n");
 }
 
+// A line that says how to build with shapes that the dialect has no field for.
+std::string ShapesHelp(const TemplateOptions& options) {
+  if (options.input_shapes.empty()) return "";
+  return absl::StrCat("# Build with --input-shape ", absl::StrJoin(options.input_shapes, " --input-shape "), ".\n");
+}
+
 std::string Shape(const ModelInput& input) { return absl::StrJoin(input.shape, "x"); }
 
 // As torchvision prepares photos, in units of bytes.
@@ -68,9 +74,10 @@ std::string PulsarSteps(const ModelInput& input) {
 absl::StatusOr<std::string> PulsarTemplate(const TemplateOptions& options, const std::vector<ModelInput>& inputs) {
   const std::string target = options.target.empty() ? "AX620" : options.target;
   if (target != "AX620" && target != "AX630") return NoTarget(options, "AX620, AX630");
-  std::string text = absl::StrCat(
-      "# Configuration of `pulsar build` and `joineryc build`. Paths begin at this file's folder.\n", "input_path: \"",
-      options.model, "\"\noutput_path: \"", OutputName(options), "\"\ntarget_hardware: TARGET_HARDWARE_", target, "\n");
+  std::string text =
+      absl::StrCat("# Configuration of `pulsar build` and `joineryc build`. Paths begin at this file's folder.\n",
+                   ShapesHelp(options), "input_path: \"", options.model, "\"\noutput_path: \"", OutputName(options),
+                   "\"\ntarget_hardware: TARGET_HARDWARE_", target, "\n");
   for (const ModelInput& input : inputs) absl::StrAppend(&text, PulsarInput(input));
   absl::StrAppend(&text, "\nneuwizard_conf {\n  operator_conf {\n");
   for (const ModelInput& input : inputs) {
@@ -129,7 +136,7 @@ absl::StatusOr<std::string> Pulsar2Template(const TemplateOptions& options, cons
       "or,\n",
       "// where nothing is there, at this file's.\n{\n  \"input\": \"", options.model,
       "\",\n  \"output_dir\": \"output\",\n  \"output_name\": \"", OutputName(options),
-      "\",\n  \"target_hardware\": \"", target,
+      "\",\n  \"target_hardware\": \"", target, "\",\n  \"input_shapes\": \"", absl::StrJoin(options.input_shapes, ";"),
       "\",\n  // How much of the NPU: NPU1 is the least.\n  \"npu_mode\": \"NPU1\",\n  \"quant\": {\n    "
       "\"input_configs\": [\n",
       absl::StrJoin(configs, ",\n"),
@@ -159,8 +166,8 @@ std::string JoineryInput(const ModelInput& input) {
 
 std::string JoineryTemplate(const TemplateOptions& options, const std::vector<ModelInput>& inputs) {
   std::string text = absl::StrCat(
-      "# Configuration of `joineryc build` in Joinery's own words. Paths begin at this file's folder.\nmodel: \"",
-      options.model, "\"\noutput: \"", OutputName(options),
+      "# Configuration of `joineryc build` in Joinery's own words. Paths begin at this file's folder.\n",
+      ShapesHelp(options), "model: \"", options.model, "\"\noutput: \"", OutputName(options),
       "\"\n# A folder or an archive of photos, or of npy or bin files.\ncalibration: \"", options.calibration,
       "\"\ndeployment {\n  target { hardware: \"", options.target.empty() ? "ONNX_RUNTIME" : options.target, "\" }\n");
   for (const ModelInput& input : inputs) absl::StrAppend(&text, JoineryInput(input));

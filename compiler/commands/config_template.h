@@ -15,6 +15,8 @@ struct TemplateOptions {
   // "AX620", "AX630C"...; empty: the dialect's first.
   std::string target;
   Dialect dialect = Dialect::kPulsar;
+  // Those given for inputs of open shapes, as `joineryc build --input-shape` takes them.
+  std::vector<std::string> input_shapes;
 };
 
 // A commented configuration for a model with these inputs: pictures are taken for RGB, prepared as torchvision's are.

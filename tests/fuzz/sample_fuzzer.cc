@@ -1,6 +1,7 @@
 // A calibration sample: a photo or an array, told apart by its content or its name.
 #include "compiler/calibration/image.h"
 #include "compiler/calibration/npy.h"
+#include "compiler/calibration/numpy_object.h"
 #include "tests/compiler/calibration/builders.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -9,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
   (void)DecodeImage(bytes, "fuzz");
   (void)ParseNpy(bytes, "fuzz.npy");
+  (void)ParseNumpyObject(bytes, "fuzz.npy", "x");
   return 0;
 }
 
