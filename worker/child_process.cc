@@ -23,6 +23,7 @@
 #include "absl/strings/strip.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "worker/process_memory.h"
 #include "worker/stopwatch.h"
 #include "worker/supervisor.h"
 
@@ -33,7 +34,7 @@ constexpr size_t kLastOutputBytes = 64 * 1024;
 constexpr absl::Duration kTermGrace = absl::Seconds(2);
 // For the supervisor to get rid of all processes.
 constexpr absl::Duration kEndGrace = absl::Seconds(6);
-constexpr absl::Duration kBetweenLooksAtFolder = absl::Seconds(1);
+constexpr absl::Duration kBetweenLooks = absl::Seconds(1);
 // What a pipe can hold by default. More can only come from somebody who escaped the process group and still writes.
 constexpr size_t kMaxBytesAfterEnd = 64 * 1024;
 
@@ -111,6 +112,8 @@ class RunningChild {
     return fds[0].revents != 0;
   }
 
+  bool HasMoreMemoryThan(int64_t bytes) const { return HaveMoreMemoryThan(child_.pid, bytes); }
+
   // Asks the program and its process group to end. Not an error if there is nobody left.
   void Terminate() const { kill(child_.pid, SIGTERM); }
 
@@ -181,8 +184,9 @@ absl::StatusOr<ChildEnd> RunChild(const ChildCommand& command, const JobStop& st
 
   const Stopwatch stopwatch;
   const int64_t disk_bytes = command.limits.disk_bytes;
+  const int64_t memory_bytes = command.limits.memory_bytes;
   absl::Time kill_at = stopwatch.Now() + command.limits.wall_time;
-  absl::Time look_at = disk_bytes > 0 ? stopwatch.Now() + kBetweenLooksAtFolder : absl::InfiniteFuture();
+  absl::Time look_at = disk_bytes > 0 || memory_bytes > 0 ? stopwatch.Now() + kBetweenLooks : absl::InfiniteFuture();
   ChildEnd end;
   bool killed = false;
   while (!child.Wait(end.stopped ? -1 : wake.get(),
@@ -197,14 +201,16 @@ absl::StatusOr<ChildEnd> RunChild(const ChildCommand& command, const JobStop& st
       }
     }
     if (!killed && !end.stopped && stopwatch.Now() >= look_at) {
-      look_at = stopwatch.Now() + kBetweenLooksAtFolder;
-      end.out_of_disk = MeasureFolder(command.folder, disk_bytes) > disk_bytes;
+      look_at = stopwatch.Now() + kBetweenLooks;
+      end.out_of_disk = disk_bytes > 0 && MeasureFolder(command.folder, disk_bytes) > disk_bytes;
+      end.out_of_memory = memory_bytes > 0 && !end.out_of_disk && child.HasMoreMemoryThan(memory_bytes);
     }
-    if (!killed && (end.out_of_disk || stopwatch.Now() >= kill_at)) {
+    const bool has_too_much = end.out_of_disk || end.out_of_memory;
+    if (!killed && (has_too_much || stopwatch.Now() >= kill_at)) {
       child.Kill();
       killed = true;
       kill_at = stopwatch.Now() + kEndGrace;
-      end.out_of_wall_time = !end.stopped && !end.out_of_disk;
+      end.out_of_wall_time = !end.stopped && !has_too_much;
     }
   }
   child.Finish(end);

@@ -22,6 +22,8 @@ struct ChildEnd {
   bool out_of_wall_time = false;
   // It was killed because its folder held more than it may.
   bool out_of_disk = false;
+  // It was killed because it and what it started had more memory together than it may.
+  bool out_of_memory = false;
   // It was ended because `stop` was requested.
   bool stopped = false;
   // How many processes the kernel killed on the host meanwhile because memory ran out, if it says.

@@ -80,6 +80,7 @@ v1::Failure ClassifySignal(int signal, const ChildEnd& end, const ChildLimits& l
 std::optional<v1::Failure> ClassifyEnd(const ChildEnd& end, const ChildLimits& limits) {
   if (end.out_of_wall_time) return OutOfTime(limits.wall_time, "");
   if (end.out_of_disk) return OutOfDisk(limits);
+  if (end.out_of_memory) return OutOfMemory(limits);
   if (WIFSIGNALED(end.wait_status)) return ClassifySignal(WTERMSIG(end.wait_status), end, limits);
   const int exit_code = WEXITSTATUS(end.wait_status);
   if (exit_code == 0) return std::nullopt;

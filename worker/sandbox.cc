@@ -104,6 +104,7 @@ std::vector<std::string> Report(const Sandbox& sandbox, const absl::Status& refu
   std::vector<std::string> report = {
       absl::StrCat("limits: memory, processor time, wall time, disk, core dumps",
                    limits_processes ? ", processes" : "; not processes, because the worker is root"),
+      "memory of all processes together: looked at every second, not by a control group",
       "no new privileges: yes",
       ProcessesLine(sandbox),
       FilesLine(sandbox),

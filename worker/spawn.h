@@ -16,7 +16,8 @@ namespace joinery::worker {
 
 // 0 or an infinite duration: no limit beyond the worker's own.
 struct ChildLimits {
-  // Address space (RLIMIT_AS).
+  // Address space of each process (RLIMIT_AS), and about what all of them may have in memory together (looked at every
+  // second).
   int64_t memory_bytes = 0;
   // Largest file it may write (RLIMIT_FSIZE), and about what its folder may hold (looked at every second).
   int64_t disk_bytes = 0;
@@ -64,9 +65,8 @@ struct SpawnedChild {
 // The child has /dev/null as stdin, descriptors 0 to 3 and no other, an environment of PATH, HOME, TMPDIR and LANG, no
 // blocked or ignored signals, no core dumps, and leads its own session and process group. Its supervisor, and it, are
 // killed when the *thread* that called this ends, so that thread must outlive them. The caller reaps the supervisor.
-// `limits.wall_time` and the size of the folder are the caller's to keep. If the sandbox has another user, `folder` is
-// given to that one.
-// Errors: those of the system calls, naming the program and the step.
+// `limits.wall_time`, the size of the folder and the memory of all together are the caller's to keep. If the sandbox
+// has another user, `folder` is given to that one. Errors: those of the system calls, naming the program and the step.
 absl::StatusOr<SpawnedChild> Spawn(const ChildCommand& command);
 
 }  // namespace joinery::worker

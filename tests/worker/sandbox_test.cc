@@ -177,6 +177,20 @@ TEST_P(SandboxTest, F06_MemoryRunningOutIsTold) {
   EXPECT_EQ(RunToFailure("allocate").reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
 }
 
+TEST_P(SandboxTest, F06_TheMemoryOfAllProcessesTogetherIsLimited) {
+  limits_.memory_bytes = int64_t{256} << 20;
+  const v1::Failure failure = RunToFailure("allocate_together 4 100");
+  EXPECT_EQ(failure.reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
+  EXPECT_THAT(failure.message(), HasSubstr("256 MiB"));
+  // As much as it may.
+  EXPECT_EQ(RunToFailure("allocate_together 2 100").reason(), v1::FAILURE_REASON_UNSPECIFIED);
+}
+
+TEST_P(SandboxTest, MemoryThatProcessesShareCountsOnce) {
+  limits_.memory_bytes = int64_t{256} << 20;
+  EXPECT_EQ(RunToFailure("share_memory 4 100").reason(), v1::FAILURE_REASON_UNSPECIFIED);
+}
+
 TEST_P(SandboxTest, F06_AnInfiniteLoopIsTold) {
   limits_.cpu_time = absl::Seconds(1);
   const v1::Failure failure = RunToFailure("spin");

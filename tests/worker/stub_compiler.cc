@@ -107,6 +107,38 @@ int Allocate(const Arguments&) {
   while (true) blocks.push_back(std::make_unique<std::string>(size_t{16} << 20, 'x'));
 }
 
+// "COUNT MEBIBYTES": so many processes, each with so much memory of its own.
+int AllocateTogether(const Arguments& arguments) {
+  std::istringstream words(arguments.configuration);
+  int count = 0;
+  size_t mebibytes = 0;
+  words >> count >> mebibytes;
+  for (int i = 0; i < count; ++i) {
+    if (fork() != 0) continue;
+    const std::string memory(mebibytes << 20, 'x');
+    sleep(60);
+    return memory.back() == 'x' ? 0 : 1;
+  }
+  sleep(3);
+  return Succeed(arguments);
+}
+
+// "COUNT MEBIBYTES": so many processes that share so much memory.
+int ShareMemory(const Arguments& arguments) {
+  std::istringstream words(arguments.configuration);
+  int count = 0;
+  size_t mebibytes = 0;
+  words >> count >> mebibytes;
+  const std::string memory(mebibytes << 20, 'x');
+  for (int i = 0; i < count; ++i) {
+    if (fork() != 0) continue;
+    sleep(60);
+    return memory.back() == 'x' ? 0 : 1;
+  }
+  sleep(3);
+  return Succeed(arguments);
+}
+
 int Raise(const Arguments& arguments) {
   signal(SIGSEGV, SIG_DFL);
   std::cerr << "last words" << std::endl;
@@ -315,6 +347,8 @@ const std::map<std::string, std::function<int(const Arguments&)>> kDeeds = {
     {"exit", Exit},
     {"throw_bad_alloc", ThrowBadAlloc},
     {"allocate", Allocate},
+    {"allocate_together", AllocateTogether},
+    {"share_memory", ShareMemory},
     {"raise", Raise},
     {"hang", HangAndTell},
     {"hang_deaf", HangDeaf},
