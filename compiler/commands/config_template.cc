@@ -1,5 +1,7 @@
 #include "compiler/commands/config_template.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +40,8 @@ int64_t Channels(const ModelInput& input) {
   return CanBePicture(input, v1::LAYOUT_NHWC) ? input.shape[3] : 0;
 }
 
+bool IsFloat(const ModelInput& input) { return input.element_type == onnx::TensorProto::FLOAT; }
+
 std::string ModelLayout(const ModelInput& input) { return CanBePicture(input, v1::LAYOUT_NCHW) ? "NCHW" : "NHWC"; }
 
 absl::Status NoTarget(const TemplateOptions& options, absl::string_view known) {
@@ -49,7 +53,9 @@ std::string PulsarInput(const ModelInput& input) {
   const int64_t channels = Channels(input);
   std::string text = absl::StrCat("\n# Input \"", input.name, "\", ", Shape(input), " in the float model.\n");
   if (channels == 0) {
-    return absl::StrCat(text, "# It is no picture: the artifact takes it as the model does.\n");
+    absl::StrAppend(&text, "# It is no picture: the artifact takes it as the model does.\n");
+    if (!IsFloat(input)) return text;
+    return absl::StrCat(text, "dst_input_tensors {\n  tensor_name: \"", input.name, "\"\n  data_type: FLOAT32\n}\n");
   }
   const std::string colors = channels == 1 ? "GRAY" : "RGB";
   absl::StrAppend(
@@ -149,7 +155,11 @@ absl::StatusOr<std::string> Pulsar2Template(const TemplateOptions& options, cons
 std::string JoineryInput(const ModelInput& input) {
   const int64_t channels = Channels(input);
   std::string text = absl::StrCat("  # Input \"", input.name, "\", ", Shape(input), " in the float model.\n");
-  if (channels == 0) return absl::StrCat(text, "  # It is no picture: the artifact takes it as the model does.\n");
+  if (channels == 0) {
+    absl::StrAppend(&text, "  # It is no picture: the artifact takes it as the model does.\n");
+    if (!IsFloat(input)) return text;
+    return absl::StrCat(text, "  inputs { name: \"", input.name, "\" element_type: ELEMENT_TYPE_FLOAT32 }\n");
+  }
   const std::string colors = channels == 1 ? "GRAY" : "RGB";
   return absl::StrCat(
       text, "  inputs {\n    name: \"", input.name,

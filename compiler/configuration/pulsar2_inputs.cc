@@ -111,8 +111,12 @@ v1::ElementType ToElementType(DataType::Enum type) {
 absl::Status CheckProcessor(const InputProcessor& processor, const std::string& path) {
   RETURN_IF_ERROR(CheckModelColors(processor.tensor_format(), absl::StrCat(path, ".tensor_format")));
   RETURN_IF_ERROR(CheckColorConversion(processor, path));
-  if (!processor.padding().empty()) return Invalid(absl::StrCat(path, ".padding"), "is not supported by this version");
-  if (!processor.slicing().empty()) return Invalid(absl::StrCat(path, ".slicing"), "is not supported by this version");
+  if (!processor.padding().empty()) {
+    return Invalid(absl::StrCat(path, ".padding"), "is not supported; put a Pad node into the ONNX model instead");
+  }
+  if (!processor.slicing().empty()) {
+    return Invalid(absl::StrCat(path, ".slicing"), "is not supported; put a Slice node into the ONNX model instead");
+  }
   if (processor.scale() == 0 && processor.zeropoint() != 0) {
     return Invalid(absl::StrCat(path, ".zeropoint"), "needs a scale beside it");
   }

@@ -98,6 +98,15 @@ def test_options_of_pulsar2_beat_its_configuration_and_no_other(programs, inputs
     assert done.code == 1 and "--quant.calibration_method" in done.err and "pulsar2" in done.err, done
 
 
+def test_the_server_takes_one_calibration_set(programs, inputs):
+    (programs.files / "two.json").write_text(json.dumps({
+        "quant": {"input_configs": [{"tensor_name": "data", "calibration_dataset": "a.tar"},
+                                    {"tensor_name": "mask", "calibration_dataset": "b.tar"}]}}))
+    done = programs.run("joinery", "build", inputs.model, "--config", "two.json")
+    assert done.code == 2, done
+    assert "calibration set for each input" in done.err and "--calibration" in done.err, done
+
+
 def test_dictionaries_of_arrays_calibrate_all_inputs(programs):
     network = models.classifier()
     network.inputs["bias"] = [1, 10]

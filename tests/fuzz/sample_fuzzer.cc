@@ -18,5 +18,6 @@ std::vector<std::string> joinery::fuzz::Seeds() {
   using namespace joinery::compiler;
   const std::vector<float> values = {1, 2, 3};
   return {EncodeJpeg(Gradient(16, 8, 3)), EncodeJpeg(Gradient(9, 9, 1), /*progressive=*/true),
-          EncodePng(Gradient(8, 8, 3)), FormatNpy(MakeTensor<float>(onnx::TensorProto::FLOAT, {3}, values))};
+          EncodePng(Gradient(8, 8, 3)), FormatNpy(MakeTensor<float>(onnx::TensorProto::FLOAT, {3}, values)),
+          NumpyObjectFile()};
 }

@@ -36,6 +36,9 @@ struct Member {
 // Writes an archive of `members`, names as they are.
 void WriteArchive(const std::string& path, ArchiveKind kind, const std::vector<Member>& members);
 
+// numpy.save(file, {"x": numpy.array([1], "f4"), "y": numpy.array([10], "f4")}), byte for byte.
+std::string NumpyObjectFile();
+
 // A deployed picture of a float model that takes NCHW.
 v1::InputConfiguration PictureInput(int width, int height, int channels, v1::ColorSpace color_space,
                                     v1::Layout layout = v1::LAYOUT_NHWC,

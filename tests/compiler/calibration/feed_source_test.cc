@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "base/file.h"
 #include "compiler/calibration/npy.h"
 #include "compiler/failure.h"
@@ -100,22 +99,9 @@ TEST(FeedSourceTest, SetsOfTheirOwnPairFilesOfTheSameNameWhateverTheirEnding) {
   EXPECT_THAT(FeedSource::Create({&first, &first}, configuration), IsOk());
 }
 
-// numpy.save(file, {"x": numpy.array([1], "f4"), "y": numpy.array([10], "f4")}), byte for byte.
-std::string NumpyObject() {
-  return absl::HexStringToBytes(
-      "934e554d5059010076007b276465736372273a20277c4f272c2027666f727472616e5f6f72646572273a2046616c73652c2027736861"
-      "7065273a2028292c207d2020202020202020202020202020202020202020202020202020202020202020202020202020202020202020"
-      "202020202020202020202020202020202020200a800495fa000000000000008c166e756d70792e5f636f72652e6d756c746961727261"
-      "79948c0c5f7265636f6e7374727563749493948c056e756d7079948c076e6461727261799493944b0085944301629487945294284b01"
-      "2968038c0564747970659493948c024f3894898887945294284b038c017c944e4e4e4affffffff4affffffff4b3f749462895d947d94"
-      "288c017894680268054b008594680787945294284b014b018594680b8c02663494898887945294284b038c013c944e4e4e4affffffff"
-      "4affffffff4b007494628943040000803f947494628c017994680268054b008594680787945294284b014b018594681a894304000020"
-      "419474946275617494622e");
-}
-
 TEST(FeedSourceTest, ADictionaryOfArraysIsASampleOfAllInputs) {
   const TemporaryFolder folder;
-  for (const char* name : {"a.npy", "b.npy"}) Write(folder, name, NumpyObject());
+  for (const char* name : {"a.npy", "b.npy"}) Write(folder, name, NumpyObjectFile());
   ASSERT_OK_AND_ASSIGN(const DataSet data_set, DataSet::Open(folder.path(), {}));
   const v1::BuildConfiguration configuration = VectorInputs({"y", "x"});
   ASSERT_OK_AND_ASSIGN(const FeedSource source, FeedSource::Create(data_set, configuration));
