@@ -83,6 +83,8 @@ absl::StatusOr<RepeatedPtrField<v1::OutputConfiguration>> TranslatePulsar2Output
 void WritePulsar2Outputs(const RepeatedPtrField<v1::OutputConfiguration>& outputs, BuildConfig& result) {
   result.clear_output_processors();
   for (const v1::OutputConfiguration& output : outputs) {
+    // The dialect's name for all of them.
+    if (output.name() == "DEFAULT") continue;
     OutputProcessor& processor = *result.add_output_processors();
     processor.set_tensor_name(output.name().empty() ? "DEFAULT" : output.name());
     for (const int64_t dimension : output.permutation()) processor.add_dst_perm(static_cast<int32_t>(dimension));

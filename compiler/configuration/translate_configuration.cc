@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "compiler/configuration/configuration.h"
 #include "compiler/configuration/model_edits.h"
 
@@ -6,11 +9,23 @@ namespace joinery::compiler {
 using ::joinery::v1::pulsar::PulsarConfiguration;
 using ::joinery::v1::pulsar2::BuildConfig;
 
+namespace {
+
+// Which is said first does not matter. The one for all others comes last.
+void SortByName(google::protobuf::RepeatedPtrField<v1::OutputConfiguration>& outputs) {
+  std::sort(outputs.begin(), outputs.end(), [](const v1::OutputConfiguration& a, const v1::OutputConfiguration& b) {
+    return std::make_pair(a.name().empty(), a.name()) < std::make_pair(b.name().empty(), b.name());
+  });
+}
+
+}  // namespace
+
 absl::StatusOr<Translation> TranslateConfiguration(const Configuration& source, const std::vector<ModelInput>& inputs) {
   const auto* pulsar = std::get_if<PulsarConfiguration>(&source);
   absl::StatusOr<Translation> translation =
       pulsar != nullptr ? TranslatePulsar(*pulsar, inputs) : TranslatePulsar2(std::get<BuildConfig>(source), inputs);
   if (!translation.ok()) return translation;
+  SortByName(*translation->configuration.mutable_outputs());
   const auto& conf = std::visit(
       [](const auto& dialect) -> const auto& { return dialect.joinery_conf(); }, source);
   if (!conf.cut_tensors().empty()) {

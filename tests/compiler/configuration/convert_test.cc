@@ -52,6 +52,12 @@ constexpr char kOutputsPulsar[] = R"(
   } }
 )";
 
+// What pulsar2 calls all outputs.
+constexpr char kNamedDefaultPulsar[] = R"(
+  dst_output_tensors { tensor_name: "o" data_type: INT8 quantization_value: 4 }
+  dst_output_tensors { tensor_name: "DEFAULT" tensor_layout: NHWC }
+)";
+
 constexpr char kEditsPulsar2[] = R"({"op_processors": [
   {"op_name": "a", "attrs": {"z": 1, "b": 2}}, {"op_name": "a", "attrs": {"b": 3}}, {"op_name": "c", "attrs": {"b": "[1]"}},
   {"op_name": "a", "attrs": {"c": 4}}], "const_processors": [{"name": "k", "data": [1, 2.5]}]})";
@@ -73,6 +79,7 @@ INSTANTIATE_TEST_SUITE_P(, ConversionTest,
                                                     {"Nv12Pulsar2", kNv12Pulsar2},
                                                     {"Nv21Pulsar", kNv21Pulsar},
                                                     {"OutputsPulsar", kOutputsPulsar},
+                                                    {"NamedDefaultPulsar", kNamedDefaultPulsar},
                                                     {"EditsPulsar2", kEditsPulsar2}}),
                          [](const auto& test) { return test.param.name; });
 
