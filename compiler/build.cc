@@ -275,7 +275,9 @@ class Builder {
       Artifact& artifact = AddArtifact(targets[i], /*is_last=*/i + 1 == targets.size());
       progress_.WriteTo(artifact.report);
       std::vector<std::string> notes;
-      ASSIGN_OR_RETURN(artifact.partitioner, NetworkPartitioner::Create(targets[i], notes));
+      absl::StatusOr<NetworkPartitioner> partitioner = NetworkPartitioner::Create(targets[i], notes);
+      if (!partitioner.ok()) return WithReason(partitioner.status(), v1::FAILURE_REASON_INVALID_CONFIG);
+      artifact.partitioner = *std::move(partitioner);
       for (const std::string& note : notes) progress_.Warn(note);
       artifact.quantizer =
           std::make_unique<NetworkQuantizer>(arguments_, *source_, imported_, artifact.preprocessing,

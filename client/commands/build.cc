@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "client/commands/commands.h"
 #include "client/commands/result.h"
@@ -22,26 +23,31 @@ struct BuildCommandArguments {
   std::string timeout;
 };
 
-std::string ResultName(const std::string& model) {
-  return std::filesystem::path(model).filename().replace_extension(".joint").string();
+// "m.joint"; of several targets "m.AX630C.NPU1.joint".
+std::string ResultName(const Submission& submission, bool is_one_of_several_targets) {
+  const std::string target =
+      is_one_of_several_targets ? absl::StrCat(".", absl::StrReplaceAll(submission.target, {{":", "."}})) : "";
+  return std::filesystem::path(submission.model).filename().replace_extension(absl::StrCat(target, ".joint")).string();
 }
 
-// Where each result goes: into one folder, under the name of its model.
+// Where each result goes: into one folder, under the name of its model and target.
 absl::StatusOr<std::vector<ResultPaths>> PathsOfMany(const BuildCommandArguments& arguments) {
   if (!arguments.paths.report.empty() || !arguments.paths.html_report.empty()) {
     return absl::InvalidArgumentError(
-        "--report and --html-report are for one model; of several, fetch reports with joinery fetch");
+        "--report and --html-report are for one model and target; of several, fetch reports with joinery fetch");
   }
   const std::string& folder = arguments.paths.artifact;
   if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-    return absl::InvalidArgumentError(absl::StrCat("-o ", folder, " is no folder; of several models it must be one"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("-o ", folder, " is no folder; of several models or targets it must be one"));
   }
   std::vector<ResultPaths> all;
   std::set<std::string> names;
-  for (const std::string& model : arguments.submission.models) {
-    ResultPaths paths{.artifact = folder, .report = "", .default_name = ResultName(model)};
+  const bool has_targets = arguments.submission.targets.size() > 1;
+  for (const Submission& submission : SubmissionsOf(arguments.submission)) {
+    ResultPaths paths{.artifact = folder, .report = "", .default_name = ResultName(submission, has_targets)};
     if (!names.insert(paths.default_name).second) {
-      return absl::InvalidArgumentError(absl::StrCat("two of the models would become ", paths.default_name));
+      return absl::InvalidArgumentError(absl::StrCat("two of the jobs would make ", paths.default_name));
     }
     RETURN_IF_ERROR(CheckResultPaths(paths).status());
     all.push_back(std::move(paths));
@@ -63,8 +69,9 @@ absl::Status BuildMany(Invocation& invocation, const BuildCommandArguments& argu
 }
 
 absl::Status Build(Invocation& invocation, BuildCommandArguments& arguments) {
-  if (arguments.submission.models.size() > 1) return BuildMany(invocation, arguments);
-  arguments.paths.default_name = ResultName(arguments.submission.models.front());
+  const std::vector<Submission> submissions = SubmissionsOf(arguments.submission);
+  if (submissions.size() > 1) return BuildMany(invocation, arguments);
+  arguments.paths.default_name = ResultName(submissions.front(), /*is_one_of_several_targets=*/false);
   // Told before minutes are spent, not after.
   RETURN_IF_ERROR(CheckResultPaths(arguments.paths).status());
   RETURN_IF_ERROR(WaitDeadline(arguments.timeout).status());
@@ -102,6 +109,7 @@ void AddBuild(CLI::App& parent, Command* command) {
       "  joinery build model.onnx --config c.prototxt --gpu --gpu-memory 8GiB\n"
       "  joinery build model.onnx --config pulsar2.json --vendor-binary\n"
       "  joinery build models/*.onnx --config c.prototxt -o built/ --priority 10\n"
+      "  joinery build model.onnx --config c.prototxt -o built/ --target AX630C:NPU1 --target AX630C:NPU2\n"
       "\n"
       "Ctrl-C stops the waiting, not the job. Next: joinery jobs logs @last");
   build.callback([arguments, command] {

@@ -34,7 +34,6 @@ void AddQuantizationOptions(CLI::App& command, compiler::QuantizationOverrides& 
       ->allow_extra_args(false);
   command.add_option("--cut", overrides.cut_tensors, "Tensor at which the NPU hands over to the CPU; may be repeated")
       ->type_name("TENSOR")
-      ->expected(1)
       ->allow_extra_args(false);
 }
 
@@ -76,10 +75,10 @@ void AddRequirements(const BuildArguments& inputs, v1::JobOptions& options) {
 // All of them, before any is sent: a mistake in the last is told at once.
 absl::StatusOr<std::vector<BuildInputs>> OpenAll(const SubmissionArguments& arguments) {
   std::vector<BuildInputs> all;
-  all.reserve(arguments.models.size());
-  for (const std::string& model : arguments.models) {
+  for (const Submission& submission : SubmissionsOf(arguments)) {
     BuildArguments one = arguments.inputs;
-    one.model = model;
+    one.model = submission.model;
+    if (!submission.target.empty()) one.quantization.target = submission.target;
     ASSIGN_OR_RETURN(BuildInputs inputs, OpenBuildInputs(one));
     all.push_back(std::move(inputs));
   }
@@ -104,7 +103,21 @@ void AddSubmissionArguments(CLI::App& command, SubmissionArguments& arguments) {
                   "The float model, an ONNX file; of several, each becomes a job of an array")
       ->required();
   AddBuildArguments(command, arguments.inputs);
+  command
+      .add_option("--target", arguments.targets,
+                  "Chip, such as AX630C:NPU1, in place of the configuration's; of several, each becomes a job")
+      ->type_name("CHIP[:MODE]")
+      ->allow_extra_args(false);
   AddJobOptions(command, arguments.options);
+}
+
+std::vector<Submission> SubmissionsOf(const SubmissionArguments& arguments) {
+  std::vector<Submission> all;
+  for (const std::string& model : arguments.models) {
+    if (arguments.targets.empty()) all.push_back({model, ""});
+    for (const std::string& target : arguments.targets) all.push_back({model, target});
+  }
+  return all;
 }
 
 absl::StatusOr<std::vector<v1::Job>> SubmitBuilds(Invocation& invocation, const SubmissionArguments& arguments) {

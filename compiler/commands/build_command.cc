@@ -67,9 +67,7 @@ void PrintReport(const v1::Report& report, const std::string& output_path) {
                                  part.nodes() == 1 ? "node" : "nodes", names(part.inputs()), names(part.outputs()));
   }
   if (report.manifest().has_cost()) {
-    const v1::Cost& cost = report.manifest().cost();
-    std::cout << absl::StrFormat("Estimate for %s, mode %s: %.2f ms, not measured: %s\n", cost.target(), cost.mode(),
-                                 cost.latency_ms(), FormatCostError(cost));
+    std::cout << FormatCostInShort(report.manifest().cost());
   }
   PrintVendorBinary(report.manifest().vendor_binary());
   double seconds = 0;

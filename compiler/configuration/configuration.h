@@ -66,6 +66,9 @@ struct QuantizationOverrides {
   std::vector<std::string> layer_bits;
   // --cut: names of tensors. Take the place of the file's.
   std::vector<std::string> cut_tensors = {};
+  // --target: "CHIP" or "CHIP:MODE". Takes the place of the file's chip; whether there is such a chip is not known
+  // here.
+  std::optional<std::string> target = {};
 };
 
 // Writes `overrides` into the configuration's joinery_conf: the command line beats the file. After an error

@@ -4,6 +4,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "compiler/configuration/configuration.h"
 #include "compiler/configuration/nearest_name.h"
@@ -75,6 +76,22 @@ absl::StatusOr<JoineryConf::LayerConfig> LayerBitsOf(const std::string& text) {
   return config;
 }
 
+bool IsName(absl::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char letter) {
+    return absl::ascii_isalnum(letter) || letter == '_';
+  });
+}
+
+absl::Status SetTarget(const std::string& text, v1::Target& target) {
+  const std::vector<std::string> words = absl::StrSplit(absl::AsciiStrToUpper(text), absl::MaxSplits(':', 1));
+  if (!std::all_of(words.begin(), words.end(), IsName)) {
+    return absl::InvalidArgumentError(absl::StrCat("--target: \"", text, "\" is not like AX630C or AX630C:NPU1"));
+  }
+  target.set_hardware(words.front());
+  target.set_virtual_npu(words.size() > 1 ? words[1] : "AUTO");
+  return absl::OkStatus();
+}
+
 absl::Status ApplyTo(const QuantizationOverrides& overrides, JoineryConf& conf) {
   if (overrides.preset) {
     ASSIGN_OR_RETURN(const JoineryConf::Preset preset, PresetOf(*overrides.preset));
@@ -109,6 +126,7 @@ absl::Status ApplyTo(const QuantizationOverrides& overrides, JoineryConf& conf) 
   if (!overrides.cut_tensors.empty()) {
     conf.mutable_cut_tensors()->Assign(overrides.cut_tensors.begin(), overrides.cut_tensors.end());
   }
+  if (overrides.target) RETURN_IF_ERROR(SetTarget(*overrides.target, *conf.mutable_deployment()->mutable_target()));
   return absl::OkStatus();
 }
 

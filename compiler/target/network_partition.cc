@@ -19,6 +19,7 @@
 #include "compiler/target/layer_shapes.h"
 #include "compiler/target/support.h"
 #include "compiler/target/target.h"
+#include "joinery/v1/pulsar2.pb.h"
 
 namespace joinery::compiler {
 namespace {
@@ -378,7 +379,10 @@ absl::StatusOr<NetworkPartitioner> NetworkPartitioner::Create(const v1::Target& 
   if (target.hardware().empty() || target.hardware() == "ONNX_RUNTIME") return partitioner;
   absl::StatusOr<v1::TargetDescription> description = FindTarget(target.hardware());
   if (!description.ok()) {
-    if (!absl::IsInvalidArgument(description.status())) return description.status();
+    // Chips that the vendor's dialect names.
+    v1::pulsar2::BuildConfig::HardwareType known;
+    const bool is_known = v1::pulsar2::BuildConfig::HardwareType_Parse(target.hardware(), &known);
+    if (!is_known || !absl::IsInvalidArgument(description.status())) return description.status();
     notes.push_back(absl::StrCat("what the ", target.hardware(), " can do is not described: it is taken for an ",
                                  kStandIn, " where parts are decided"));
     ASSIGN_OR_RETURN(description, FindTarget(kStandIn));

@@ -44,8 +44,8 @@ class NetworkPartitioner {
   // For a chip that is described, and one of its modes. Nothing is cut by hand.
   NetworkPartitioner(const v1::TargetDescription& description, v1::NpuMode mode);
 
-  // `notes` gets a sentence if the chip or the mode is not described and another stands for it.
-  // Errors: those of the descriptions.
+  // `notes` gets a sentence if a chip that the vendor's tool knows, or the mode, is not described, and another stands
+  // for it. Errors: those of the descriptions; kInvalidArgument for other chips.
   static absl::StatusOr<NetworkPartitioner> Create(const v1::Target& target, std::vector<std::string>& notes);
 
   // FitToTarget: rewrites what the NPU does not list into what it does. To be done before dividing.

@@ -64,6 +64,22 @@ std::string FormatCost(const v1::Cost& cost) {
   return text;
 }
 
+std::string FormatCostInShort(const v1::Cost& cost) {
+  std::string text =
+      absl::StrFormat("Estimate for %s: %.2f ms in mode %s", cost.target(), cost.latency_ms(), cost.mode());
+  for (const v1::ModeCost& mode : cost.modes()) {
+    if (mode.mode() == cost.mode()) {
+      absl::StrAppend(&text, mode.shares_with_isp() ? " (shared with the ISP)" : "");
+    }
+  }
+  for (const v1::ModeCost& mode : cost.modes()) {
+    if (mode.mode() == cost.mode()) continue;
+    absl::StrAppendFormat(&text, ", %.2f in %s%s", mode.latency_ms(), mode.mode(),
+                          mode.shares_with_isp() ? " (shared)" : "");
+  }
+  return absl::StrCat(text, "\nNot measured: ", FormatCostError(cost), "\n");
+}
+
 std::string FormatCostLayers(const v1::Cost& cost) {
   std::string text = absl::StrFormat("%-36s %-18s %9s %9s %10s %7s  %s\n", "LAYER", "OPERATOR", "10^9 OPS", "DRAM KB",
                                      "US", "SHARE", "BOUND BY");

@@ -10,6 +10,9 @@ namespace joinery::compiler {
 // Totals, how far off such estimates are, what sharing the NPU costs, what dominates and what would help.
 std::string FormatCost(const v1::Cost& cost);
 
+// Two lines: the time in the mode, and in the others, so that one sees what sharing the NPU costs; how far off that is.
+std::string FormatCostInShort(const v1::Cost& cost);
+
 // A line a layer that takes time, and what bounds it.
 std::string FormatCostLayers(const v1::Cost& cost);
 

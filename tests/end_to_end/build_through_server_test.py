@@ -57,6 +57,36 @@ def test_what_is_there_is_not_uploaded_again(programs, service, inputs):
             for path in (service.data / "blobs").rglob(digest)} == {digest: digest for digest in service.blobs()}
 
 
+def test_several_targets_are_jobs_of_one_array(programs, service, inputs):
+    service.start_server()
+    service.start_worker()
+    folder = programs.files / "built"
+    folder.mkdir()
+    targets = ["AX630C:NPU1", "AX630C:NPU2", "AX620A"]
+    options = [word for target in targets for word in ("--target", target)]
+    done = service.client("build", *inputs.client_arguments(), "-o", folder, *options)
+    assert done.code == 0, done.err
+    assert "job array" in done.err
+    names = ["model.AX630C.NPU1.joint", "model.AX630C.NPU2.joint", "model.AX620A.joint"]
+    assert done.out.splitlines() == [str(folder / name) for name in names]
+    told = [json.loads(programs.run("joineryc", "info", folder / name, "--json").out) for name in names]
+    assert [manifest["configuration"]["target"]["hardware"] for manifest in told] == ["AX630C", "AX630C", "AX620A"]
+    # Sharing the NPU costs time.
+    assert [manifest["cost"]["mode"] for manifest in told[:2]] == ["NPU1", "NPU2"]
+    assert told[0]["cost"]["latency_ms"] > told[1]["cost"]["latency_ms"]
+
+    # On this machine the same, from one calibration.
+    here = programs.run("joineryc", "build", *inputs.compiler_arguments(), "--output", programs.files / "here.joint",
+                        *options)
+    assert here.code == 0, here.err
+    assert here.err.count("samples observed") == 1
+    built = [programs.files / f"here.{target.replace(':', '.')}.joint" for target in targets[:2]]
+    assert [path.read_bytes() for path in built] == [(folder / name).read_bytes() for name in names[:2]]
+
+    unknown = service.client("build", *inputs.client_arguments(), "--target", "AX1")
+    assert unknown.code != 0 and "AX1" in unknown.err and "AX630C" in unknown.err
+
+
 def test_folder_is_packed(programs, service, inputs):
     service.start_server()
     service.start_worker()

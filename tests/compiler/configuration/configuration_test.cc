@@ -191,7 +191,8 @@ TEST_P(QuantizationOverridesTest, BeatTheFileInBothDialects) {
                               .target_cosine = 0.998,
                               .target_sqnr_db = 22,
                               .layer_bits = {"Conv_[0-9]=16", "a=b=float"},
-                              .cut_tensors = {"459", "460"}},
+                              .cut_tensors = {"459", "460"},
+                              .target = "AX630C:NPU2"},
                              configuration),
               IsOk());
   ASSERT_OK_AND_ASSIGN(const Translation translation, TranslateConfiguration(configuration, {Picture()}));
@@ -211,6 +212,25 @@ TEST_P(QuantizationOverridesTest, BeatTheFileInBothDialects) {
                        ParseConfiguration(FormatConfiguration(configuration, translation.configuration), "c"));
   ASSERT_OK_AND_ASSIGN(const Translation same, TranslateConfiguration(again, {Picture()}));
   EXPECT_THAT(same.configuration.target().cut_tensors(), ElementsAre("459", "460"));
+  for (const Translation& made : {translation, same}) {
+    EXPECT_EQ(made.configuration.target().hardware(), "AX630C");
+    EXPECT_EQ(made.configuration.target().virtual_npu(), "NPU2");
+    for (const std::string& warning : made.warnings) EXPECT_THAT(warning, Not(HasSubstr("joinery_conf")));
+  }
+}
+
+TEST_P(QuantizationOverridesTest, ATargetIsAChipAndPerhapsAMode) {
+  for (const char* bad : {"", "../AX650N", "AX630C:", "AX630C:NPU1:NPU2"}) {
+    ASSERT_OK_AND_ASSIGN(Configuration configuration, ParseConfiguration(GetParam(), "c"));
+    EXPECT_THAT(ApplyOverrides(With([&](auto& overrides) { overrides.target = bad; }), configuration),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--target")))
+        << bad;
+  }
+  ASSERT_OK_AND_ASSIGN(Configuration configuration, ParseConfiguration(GetParam(), "c"));
+  ASSERT_THAT(ApplyOverrides(With([](auto& overrides) { overrides.target = "AX650N"; }), configuration), IsOk());
+  ASSERT_OK_AND_ASSIGN(const Translation translation, TranslateConfiguration(configuration, {Picture()}));
+  EXPECT_EQ(translation.configuration.target().hardware(), "AX650N");
+  EXPECT_EQ(translation.configuration.target().virtual_npu(), "AUTO");
 }
 
 INSTANTIATE_TEST_SUITE_P(

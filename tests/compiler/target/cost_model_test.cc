@@ -236,6 +236,8 @@ TEST(EstimateCostTest, TextSaysThatItIsAnEstimateAndHowFarOff) {
   EXPECT_THAT(FormatCost(*cost), AllOf(HasSubstr("not a measurement"), HasSubstr("7 published"), HasSubstr("11 %"),
                                        HasSubstr("44 %"), HasSubstr("half")));
   EXPECT_THAT(FormatCostLayers(*cost), AllOf(HasSubstr("Conv"), HasSubstr("overhead")));
+  EXPECT_THAT(FormatCostInShort(*cost),
+              AllOf(HasSubstr(absl::StrCat("ms in mode ", cost->mode())), HasSubstr(" (shared)\nNot measured: of 7")));
   v1::Cost untested = *cost;
   untested.set_tested_latencies(0);
   EXPECT_THAT(FormatCost(untested), HasSubstr("nothing is published"));

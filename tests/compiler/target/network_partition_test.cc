@@ -145,6 +145,12 @@ TEST(NetworkPartitionTest, AnUndescribedChipHasAStandIn) {
   EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("AX8860"), HasSubstr("AX650N"))));
 }
 
+TEST(NetworkPartitionTest, AChipThatNobodyKnowsIsAnError) {
+  std::vector<std::string> notes;
+  EXPECT_THAT(NetworkPartitioner::Create(TargetOf("AX1"), notes),
+              StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("AX1"), HasSubstr("AX630C"))));
+}
+
 // Conversions as ApplyQuantization adds them, for a tensor that two parts on the NPU and the CPU read.
 TEST(NetworkPartitionTest, EachNpuPartConvertsItself) {
   Graph graph(ParseOnnxText(R"(g (float[4] x) => (float[4] z) <float s = {0.1}, uint8 o = {0}> {
