@@ -13,7 +13,12 @@ JOINERY_SANITIZER_HOOK __lsan_default_suppressions() { return ""; }
 // The distribution's gRPC and Abseil were not built for it: what they do among themselves, by atomic operations that it
 // does not see, looks like races. What our code does is looked at wherever it is called from.
 JOINERY_SANITIZER_HOOK __tsan_default_options() { return "halt_on_error=1:ignore_noninstrumented_modules=1"; }
-JOINERY_SANITIZER_HOOK __tsan_default_suppressions() { return ""; }
+// gRPC hands its interceptors, and what a call of a test's fake server sees, from thread to thread by such operations.
+JOINERY_SANITIZER_HOOK __tsan_default_suppressions() {
+  return "race:grpc::internal::InterceptorBatchMethodsImpl\n"
+         "race:joinery::testing::FakeBlobs\n"
+         "race:joinery::testing::FakeJobs\n";
+}
 
 // The worker's sandbox forbids what a search for leaks does. The compiler's leaks are found where it runs outside.
 extern "C" __attribute__((visibility("default"), used)) int __lsan_is_turned_off() {

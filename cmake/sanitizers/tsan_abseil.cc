@@ -18,11 +18,30 @@ Function Real(const char* mangled_name) {
   return reinterpret_cast<Function>(dlsym(RTLD_NEXT, mangled_name));
 }
 
+// The library evaluates a condition while it holds the lock, in whichever thread it likes, and takes and gives the lock
+// itself meanwhile.
+struct WatchedCondition {
+  absl::Mutex* mutex;
+  const absl::Condition* condition;
+
+  bool Eval() const {
+    __tsan_acquire(mutex);
+    const bool met = condition->Eval();
+    __tsan_release(mutex);
+    return met;
+  }
+};
+
 }  // namespace
 }  // namespace joinery::testing
 
 // The library's function of this mangled name, with `type` as its pointer; debian3 is its inline namespace.
 #define JOINERY_REAL(type, name) static const auto real = joinery::testing::Real<type>("_ZN4absl7debian3" name)
+
+// `name`: `condition` of this mutex, watched.
+#define JOINERY_WATCH(name, condition)                                  \
+  const joinery::testing::WatchedCondition kept = {this, &(condition)}; \
+  const Condition name(&kept, &joinery::testing::WatchedCondition::Eval)
 
 namespace absl {
 ABSL_NAMESPACE_BEGIN
@@ -59,39 +78,44 @@ bool Mutex::TryLock() {
 }
 
 void Mutex::LockWhen(const Condition& condition) {
+  JOINERY_WATCH(watched, condition);
   JOINERY_REAL(void (*)(Mutex*, const Condition&), "5Mutex8LockWhenERKNS0_9ConditionE");
-  real(this, condition);
+  real(this, watched);
   __tsan_acquire(this);
 }
 
 bool Mutex::LockWhenWithTimeout(const Condition& condition, Duration timeout) {
+  JOINERY_WATCH(watched, condition);
   JOINERY_REAL(bool (*)(Mutex*, const Condition&, Duration),
                "5Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE");
-  const bool met = real(this, condition, timeout);
+  const bool met = real(this, watched, timeout);
   __tsan_acquire(this);
   return met;
 }
 
 void Mutex::Await(const Condition& condition) {
+  JOINERY_WATCH(watched, condition);
   JOINERY_REAL(void (*)(Mutex*, const Condition&), "5Mutex5AwaitERKNS0_9ConditionE");
   __tsan_release(this);
-  real(this, condition);
+  real(this, watched);
   __tsan_acquire(this);
 }
 
 bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
+  JOINERY_WATCH(watched, condition);
   JOINERY_REAL(bool (*)(Mutex*, const Condition&, Duration),
                "5Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE");
   __tsan_release(this);
-  const bool met = real(this, condition, timeout);
+  const bool met = real(this, watched, timeout);
   __tsan_acquire(this);
   return met;
 }
 
 bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
+  JOINERY_WATCH(watched, condition);
   JOINERY_REAL(bool (*)(Mutex*, const Condition&, Time), "5Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE");
   __tsan_release(this);
-  const bool met = real(this, condition, deadline);
+  const bool met = real(this, watched, deadline);
   __tsan_acquire(this);
   return met;
 }

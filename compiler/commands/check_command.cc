@@ -1,9 +1,9 @@
 // joineryc check: what of a model would run where, before anybody has a board.
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <new>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +15,7 @@
 #include "compiler/commands/build_listeners.h"
 #include "compiler/commands/commands.h"
 #include "compiler/commands/exit_code.h"
+#include "compiler/evaluation/for_each_sample.h"
 #include "compiler/failure.h"
 #include "compiler/target/check_model.h"
 #include "compiler/target/print_check.h"
@@ -74,13 +75,25 @@ absl::StatusOr<v1::ModelCheck> CheckOne(const CheckCommandOptions& options, cons
   }
 }
 
+// What CheckOne says of each, in their order; on all processors, as models have nothing to do with each other.
+absl::StatusOr<std::vector<absl::StatusOr<v1::ModelCheck>>> CheckEach(const CheckCommandOptions& options,
+                                                                      absl::Span<const v1::TargetDescription> targets) {
+  const std::vector<std::string>& paths = options.models;
+  std::vector<absl::StatusOr<v1::ModelCheck>> checks(paths.size());
+  RETURN_IF_ERROR(ForEachSample(paths.size(), static_cast<int>(std::thread::hardware_concurrency()), [&](size_t model) {
+    checks[model] = CheckOne(options, paths[model], targets);
+    return absl::OkStatus();
+  }));
+  return checks;
+}
+
 // Goes on with the next model after a bad one: its error goes to `first_error`, and to those who listen.
 absl::StatusOr<v1::CheckReport> CheckAll(const CheckCommandOptions& options, absl::Status& first_error) {
   ASSIGN_OR_RETURN(const std::vector<v1::TargetDescription> targets, FindTargets(options));
   v1::CheckReport report;
   report.set_tool_version(base::kVersion);
-  for (const std::string& path : options.models) {
-    absl::StatusOr<v1::ModelCheck> check = CheckOne(options, path, targets);
+  ASSIGN_OR_RETURN(std::vector<absl::StatusOr<v1::ModelCheck>> checks, CheckEach(options, targets));
+  for (absl::StatusOr<v1::ModelCheck>& check : checks) {
     if (check.ok()) {
       *report.add_models() = *std::move(check);
       continue;

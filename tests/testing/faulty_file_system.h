@@ -1,6 +1,8 @@
-// A file system whose Nth call fails, with whatever error is wanted. Not thread-safe.
+// A file system whose Nth call fails, with whatever error is wanted. Threads may call it; FailCall is for when
+// none does.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <utility>
 
@@ -59,12 +61,12 @@ class FaultyFileSystem : public storage::FileSystem {
 
  private:
   bool Fails() {
-    ++calls_;
-    return failing_call_ != 0 && (calls_ == failing_call_ || (stays_ && calls_ > failing_call_));
+    const int call = ++calls_;
+    return failing_call_ != 0 && (call == failing_call_ || (stays_ && call > failing_call_));
   }
 
   storage::RealFileSystem real_;
-  int calls_ = 0;
+  std::atomic<int> calls_ = 0;
   int failing_call_ = 0;
   bool stays_ = false;
   absl::Status error_;
