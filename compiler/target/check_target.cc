@@ -36,8 +36,6 @@ v1::CheckPlacement ToProto(Placement placement) {
   switch (placement) {
     case Placement::kNpu:
       return v1::CHECK_PLACEMENT_NPU;
-    case Placement::kNpuAfterRewrite:
-      return v1::CHECK_PLACEMENT_NPU_AFTER_REWRITE;
     case Placement::kCpu:
       return v1::CHECK_PLACEMENT_CPU;
     case Placement::kImpossible:
@@ -96,7 +94,6 @@ v1::OperatorCheck NewRow(const Placed& placed) {
   row.set_placement(ToProto(support.placement));
   row.set_reason(support.slow ? support.slow_reason : support.reason);
   row.set_change(support.change);
-  row.set_rewrite(support.rewrite);
   row.set_is_slow(support.slow);
   row.set_is_in_tail(placed.is_in_tail);
   return row;
@@ -249,8 +246,7 @@ absl::StatusOr<v1::TargetCheck> CheckFitted(Graph& graph, const v1::TargetDescri
   std::vector<Placed> placed;
   for (const onnx::NodeProto* node : graph.nodes()) {
     placed.push_back({node, Place(graph, *node, target, partition), IsInTail(partition, *node)});
-    const bool on_npu = placed.back().support.placement == Placement::kNpu ||
-                        placed.back().support.placement == Placement::kNpuAfterRewrite;
+    const bool on_npu = placed.back().support.placement == Placement::kNpu;
     has_weights_on_cpu = has_weights_on_cpu || (!on_npu && HasWeights(graph, *node));
     const int64_t macs = CountMultiplications(graph, *node);
     check.set_macs(check.macs() + macs);

@@ -12,17 +12,13 @@ namespace joinery::compiler {
 struct Support {
   enum class Placement {
     kNpu,
-    // On the NPU, once `rewrite` has been done.
-    kNpuAfterRewrite,
     kCpu,
     // Nowhere on this target.
     kImpossible,
   };
   Placement placement = Placement::kNpu;
-  // Why not simply on the NPU, in words that name the attribute, input or shape. Empty with kNpu.
+  // Why not on the NPU, in words that name the attribute, input or shape. Empty with kNpu.
   std::string reason;
-  // The name of the pass that makes it possible. Empty except with kNpuAfterRewrite.
-  std::string rewrite;
   // What to change in the model, in a sentence; empty if nothing helps.
   std::string change;
   // Runs on the NPU, but not as fast as its operations suggest.
