@@ -120,11 +120,13 @@ absl::Status NetworkQuantizer::Calibrate(absl::Span<NetworkQuantizer* const> net
   }
   StatisticsOfTensors all;
   RETURN_IF_ERROR(networks.front()->Observe(tensors, all));
+  if (networks.size() == 1) {
+    networks.front()->statistics_ = std::move(all);
+    return absl::OkStatus();
+  }
   for (NetworkQuantizer* network : networks) {
     if (std::find(others.begin(), others.end(), network) != others.end()) {
       RETURN_IF_ERROR(network->Observe(network->observed_, network->statistics_));
-    } else if (networks.size() == 1) {
-      network->statistics_ = std::move(all);
     } else {
       // Not those of others: more is known of a tensor then than the plan counts on.
       for (const ObservedTensor& tensor : network->observed_) {

@@ -41,7 +41,7 @@ class MinCut {
     int64_t capacity;
   };
 
-  static size_t Vertex(int thing) { return static_cast<size_t>(thing + 2); }
+  static size_t Vertex(int thing) { return static_cast<size_t>(int64_t{thing} + 2); }
   void AddEdge(int from, int to, int64_t cost);
   bool FindLevels();
   int64_t Push();
