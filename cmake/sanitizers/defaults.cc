@@ -11,8 +11,11 @@ JOINERY_SANITIZER_HOOK __asan_default_options() { return "detect_leaks=1:detect_
 JOINERY_SANITIZER_HOOK __ubsan_default_options() { return "halt_on_error=1:print_stacktrace=1"; }
 JOINERY_SANITIZER_HOOK __lsan_default_suppressions() { return ""; }
 // The distribution's gRPC and Abseil were not built for it: what they do among themselves, by atomic operations that it
-// does not see, looks like races. What our code does is looked at wherever it is called from.
-JOINERY_SANITIZER_HOOK __tsan_default_options() { return "halt_on_error=1:ignore_noninstrumented_modules=1"; }
+// does not see, looks like races. What our code does is looked at wherever it is called from. A process does not wait
+// for a second when it ends, as it would for threads that race then: tests measure how long ending takes.
+JOINERY_SANITIZER_HOOK __tsan_default_options() {
+  return "halt_on_error=1:ignore_noninstrumented_modules=1:atexit_sleep_ms=0";
+}
 // gRPC hands its interceptors, and what a call of a test's fake server sees, from thread to thread by such operations.
 JOINERY_SANITIZER_HOOK __tsan_default_suppressions() {
   return "race:grpc::internal::InterceptorBatchMethodsImpl\n"
