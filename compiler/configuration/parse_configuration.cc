@@ -45,6 +45,13 @@ bool IsYaml(absl::string_view text, absl::string_view file_name) {
   return false;
 }
 
+// Where the string that begins with the quote at `begin` ends.
+size_t EndOfString(absl::string_view text, size_t begin) {
+  size_t end = begin + 1;
+  while (end < text.size() && text[end] != text[begin]) end += text[end] == '\\' ? 2 : 1;
+  return std::min(end, text.size());
+}
+
 // The words outside of all blocks, strings and comments; good enough to tell two schemas apart.
 std::set<std::string> TopLevelWords(absl::string_view text) {
   std::set<std::string> words;
@@ -54,7 +61,7 @@ std::set<std::string> TopLevelWords(absl::string_view text) {
     if (c == '#') {
       i = std::min(text.find('\n', i), text.size());
     } else if (c == '"' || c == '\'') {
-      i = std::min(text.find(c, i + 1), text.size());
+      i = EndOfString(text, i);
     } else if (c == '{' || c == '<') {
       ++depth;
     } else if (c == '}' || c == '>') {

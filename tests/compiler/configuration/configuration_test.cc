@@ -38,6 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"Guide", "c.prototxt", kGuide, false},
         {"Empty", "c.prototxt", "", false},
         {"OnlyWhatBothHave", "c.prototxt", "joinery_conf { preset: PRESET_FAST }", false},
+        {"WordOfAnotherDialectInAString", "c.prototxt", R"(input_path: "the \" deployment.onnx")", false},
         {"Json", "c.json", "{}", true},
         {"JsonUnderAnotherName", "config.prototxt", "// pulsar2\n /* { */ # more\n {\"npu_mode\": \"NPU2\"}", true},
         {"Pulsar2Prototxt", "c.prototxt", "# neuwizard_conf\nquant { input_configs { tensor_name: \"pulsar_conf\" } }",
