@@ -135,7 +135,8 @@ absl::Status FolderSource::Read(const TakePiece& take) const {
   }
   for (const PackMember& member : members_) {
     if (absl::Status status = AddMember(writer.get(), sink, folder_, member); !status.ok()) {
-      archive_write_fail(writer.get());
+      // What libarchive would write in the end goes nowhere. Not archive_write_fail: its buffers would stay.
+      sink.status = status;
       return status;
     }
   }
