@@ -90,7 +90,7 @@ void AddVendorTool(const std::string& tool, ChildCommand& command) {
 
 ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, const std::vector<std::string>& inputs,
                          const CompilerSettings& compiler) {
-  ChildCommand command;
+  ChildCommand command = CompilerCommand(folder, inputs, compiler);
   command.arguments = {compiler.path,   "build",          "--input",     kModelFile,
                        "--calibration", kCalibrationFile, "--config",    kConfigurationFile,
                        "--output",      kArtifactFile,    "--report",    kReportFile,
@@ -99,11 +99,6 @@ ChildCommand MakeCommand(const v1::BuildSpec& spec, const std::string& folder, c
     // One word, so that no text can pass for another option.
     command.arguments.push_back(absl::StrCat("--input-shape=", shape));
   }
-  command.folder = folder;
-  command.limits = compiler.limits;
-  command.sandbox = compiler.sandbox;
-  // In the folder are links to them.
-  command.readable = inputs;
   return command;
 }
 

@@ -18,7 +18,7 @@ constexpr char kReportFile[] = "report.json";
 
 ChildCommand MakeCommand(const v1::CheckSpec& spec, const std::string& folder, const std::string& model,
                          const CompilerSettings& compiler) {
-  ChildCommand command;
+  ChildCommand command = CompilerCommand(folder, {model}, compiler);
   command.arguments = {compiler.path, "check", kModelFile, "--report", kReportFile, "--events-fd", "3"};
   // One word each, so that no text can pass for another option.
   if (!spec.model_name().empty()) command.arguments.push_back(absl::StrCat("--model-name=", spec.model_name()));
@@ -29,11 +29,6 @@ ChildCommand MakeCommand(const v1::CheckSpec& spec, const std::string& folder, c
   for (const std::string& shape : spec.input_shapes()) {
     command.arguments.push_back(absl::StrCat("--input-shape=", shape));
   }
-  command.folder = folder;
-  command.limits = compiler.limits;
-  command.sandbox = compiler.sandbox;
-  // In the folder is a link to it.
-  command.readable = {model};
   return command;
 }
 

@@ -4,10 +4,10 @@
 #include <optional>
 
 #include "absl/strings/string_view.h"
+#include "base/line_splitter.h"
 #include "joinery/v1/jobs.pb.h"
 #include "worker/display_names.h"
 #include "worker/event_queue.h"
-#include "worker/line_splitter.h"
 #include "worker/stage_times.h"
 
 namespace joinery::worker {
@@ -37,7 +37,7 @@ class CompilerEvents {
   EventQueue& queue_;
   const DisplayNames& names_;
   StageTimes& stages_;
-  LineSplitter splitter_;
+  base::LineSplitter splitter_;
   std::optional<v1::Failure> failure_;
   int warnings_ = 0;
 };

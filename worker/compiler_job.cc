@@ -94,6 +94,16 @@ absl::StatusOr<CachedBlob> FetchInput(const v1::BlobRef& blob, const char* what,
   return cached;
 }
 
+ChildCommand CompilerCommand(const std::string& folder, const std::vector<std::string>& inputs,
+                             const CompilerSettings& compiler) {
+  ChildCommand command;
+  command.folder = folder;
+  command.limits = compiler.limits;
+  command.sandbox = compiler.sandbox;
+  command.readable = inputs;
+  return command;
+}
+
 absl::StatusOr<std::optional<v1::Failure>> RunCompiler(ChildCommand command, const DisplayNames& names,
                                                        const BuildContext& context) {
   telemetry::SpanScope span(context.tracer, "compile");

@@ -21,6 +21,11 @@ v1::Failure InternalFailure(absl::string_view message);
 absl::StatusOr<CachedBlob> FetchInput(const v1::BlobRef& blob, const char* what, const std::string& file,
                                       const BuildContext& context);
 
+// A command without arguments yet, in the job's `folder` under the worker's limits, which may read `inputs` too: in the
+// folder are links to them.
+ChildCommand CompilerCommand(const std::string& folder, const std::vector<std::string>& inputs,
+                             const CompilerSettings& compiler);
+
 // Runs the compiler, and passes on what it tells. nullopt if it ended well. Errors: it does not work at all.
 absl::StatusOr<std::optional<v1::Failure>> RunCompiler(ChildCommand command, const DisplayNames& names,
                                                        const BuildContext& context);

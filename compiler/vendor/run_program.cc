@@ -15,8 +15,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "base/file.h"
+#include "base/line_splitter.h"
 #include "base/status.h"
 
 namespace joinery::compiler {
@@ -70,36 +72,36 @@ class SignalsInPipe {
   struct sigaction old_terminate_ {};
 };
 
-// Cuts output into lines.
+// Lines as people see them, until the program has printed too much.
 class Lines {
  public:
-  Lines(int64_t limit, const std::function<void(absl::string_view)>& take) : left_(limit), take_(take) {}
+  Lines(int64_t limit, const std::function<void(absl::string_view)>& take)
+      : splitter_(kMaxLineBytes, [this](absl::string_view line, bool /*whole*/) { Take(line); }),
+        left_(limit),
+        take_(take) {}
 
   void Add(absl::string_view bytes) {
-    for (const char c : bytes) {
-      // Progress bars go back to the beginning of their line.
-      if (c == '\n' || c == '\r') {
-        Finish();
-      } else if (line_.size() < kMaxLineBytes) {
-        line_.push_back(absl::ascii_iscntrl(static_cast<unsigned char>(c)) ? ' ' : c);
-      }
-    }
+    // Progress bars go back to the beginning of their line.
+    splitter_.Add(absl::StrReplaceAll(bytes, {{"\r", "\n"}}));
   }
 
-  void Finish() {
-    const absl::string_view line = absl::StripTrailingAsciiWhitespace(line_);
-    if (!line.empty() && left_ > 0) {
-      left_ -= static_cast<int64_t>(line.size());
-      take_(line);
-      if (left_ <= 0) take_("(it printed more, which is left out)");
-    }
-    line_.clear();
-  }
+  void Finish() { splitter_.Finish(); }
 
  private:
+  void Take(absl::string_view bytes) {
+    std::string line(bytes);
+    std::replace_if(
+        line.begin(), line.end(), [](unsigned char c) { return absl::ascii_iscntrl(c); }, ' ');
+    absl::StripTrailingAsciiWhitespace(&line);
+    if (line.empty() || left_ <= 0) return;
+    left_ -= static_cast<int64_t>(line.size());
+    take_(line);
+    if (left_ <= 0) take_("(it printed more, which is left out)");
+  }
+
+  base::LineSplitter splitter_;
   int64_t left_;
   const std::function<void(absl::string_view)>& take_;
-  std::string line_;
 };
 
 // All that the child needs, made before: after a fork of a program with threads only system calls are safe.

@@ -10,16 +10,13 @@
 #include "tests/testing/status_matchers.h"
 #include "worker/byte_size.h"
 #include "worker/display_names.h"
-#include "worker/line_splitter.h"
 
 namespace joinery::worker {
 namespace {
 
 using ::joinery::testing::IsOkAndHolds;
 using ::joinery::testing::StatusIs;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Pair;
 
 TEST(ByteSizeTest, TakesUnitsOfBothKinds) {
   EXPECT_THAT(ParseByteSize("8GiB"), IsOkAndHolds(int64_t{8} << 30));
@@ -46,24 +43,6 @@ TEST(CleanTextTest, CutsBetweenCharacters) {
   EXPECT_EQ(CleanText("abcdef", 6), "abcdef");
   EXPECT_EQ(CleanText("abcdefg", 6), "abc...");
   EXPECT_EQ(CleanText("ab😀😀", 8), "ab...");
-}
-
-std::vector<std::pair<std::string, bool>> Split(const std::vector<std::string>& pieces) {
-  std::vector<std::pair<std::string, bool>> lines;
-  LineSplitter splitter(5, [&](absl::string_view line, bool whole) { lines.emplace_back(std::string(line), whole); });
-  for (const std::string& piece : pieces) splitter.Add(piece);
-  splitter.Finish();
-  return lines;
-}
-
-TEST(LineSplitterTest, LinesMayComeInAnyPieces) {
-  EXPECT_THAT(Split({"a", "b\n\nc", "d\ne"}),
-              ElementsAre(Pair("ab", true), Pair("", true), Pair("cd", true), Pair("e", true)));
-}
-
-TEST(LineSplitterTest, LongLinesAreCutAndSaidToBe) {
-  EXPECT_THAT(Split({"12345\n123456", "789\nok\n"}),
-              ElementsAre(Pair("12345", true), Pair("12345", false), Pair("ok", true)));
 }
 
 TEST(DisplayNamesTest, WordsBecomeTheNamesPeopleGave) {

@@ -1,8 +1,8 @@
-#include "worker/line_splitter.h"
+#include "base/line_splitter.h"
 
 #include <algorithm>
 
-namespace joinery::worker {
+namespace joinery::base {
 
 void LineSplitter::Add(absl::string_view bytes) {
   while (true) {
@@ -30,4 +30,4 @@ void LineSplitter::EndLine() {
   whole_ = true;
 }
 
-}  // namespace joinery::worker
+}  // namespace joinery::base

@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace joinery::worker {
+namespace joinery::base {
 
 // Not thread-safe.
 class LineSplitter {
@@ -32,4 +32,4 @@ class LineSplitter {
   bool whole_ = true;
 };
 
-}  // namespace joinery::worker
+}  // namespace joinery::base
