@@ -24,10 +24,11 @@
 #include "compiler/calibration/observe.h"
 #include "compiler/configuration/configuration.h"
 #include "compiler/configuration/deployed_input.h"
+#include "compiler/configuration/enum_names.h"
 #include "compiler/evaluation/advice.h"
 #include "compiler/evaluation/compare_models.h"
-#include "compiler/evaluation/html_report.h"
 #include "compiler/evaluation/layer_analysis.h"
+#include "compiler/evaluation/report_files.h"
 #include "compiler/execution/executor.h"
 #include "compiler/failure.h"
 #include "compiler/frontend/convert_opset.h"
@@ -39,6 +40,7 @@
 #include "compiler/frontend/simplify.h"
 #include "compiler/frontend/verify_equivalence.h"
 #include "compiler/ir/tensor_proto.h"
+#include "compiler/model_inputs.h"
 #include "compiler/network_quantizer.h"
 #include "compiler/target/estimate_model.h"
 #include "compiler/target/network_partition.h"
@@ -148,11 +150,7 @@ class Builder {
   }
 
   absl::Status Configure() {
-    std::vector<ModelInput> inputs;
-    for (const onnx::ValueInfoProto* input : graph_->Inputs()) {
-      inputs.push_back({input->name(), graph_->ElementType(input->name()), *graph_->Shape(input->name())});
-    }
-    absl::StatusOr<Translation> translation = TranslateConfiguration(arguments_.configuration, inputs);
+    absl::StatusOr<Translation> translation = TranslateConfiguration(arguments_.configuration, ModelInputsOf(*graph_));
     if (!translation.ok()) return Reason(translation.status(), v1::FAILURE_REASON_INVALID_CONFIG);
     for (const std::string& warning : translation->warnings) progress_.Warn(warning);
     *manifest().mutable_configuration() = std::move(translation->configuration);
@@ -382,7 +380,8 @@ class Builder {
   }
 
   std::string PathOf(const std::string& path, const Artifact& artifact) const {
-    return artifacts_.size() == 1 ? path : PathForTarget(path, artifact.report.manifest().configuration().target());
+    if (path.empty() || artifacts_.size() == 1) return path;
+    return PathForTarget(path, artifact.report.manifest().configuration().target());
   }
 
   absl::Status WriteArtifact(Artifact& artifact) {
@@ -406,25 +405,15 @@ class Builder {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     artifact.report.set_peak_memory_bytes(static_cast<int64_t>(usage.ru_maxrss) * 1024);
-    if (!arguments_.report_path.empty()) {
-      RETURN_IF_ERROR(base::WriteFileAtomically(PathOf(arguments_.report_path, artifact),
-                                                ToJson(artifact.report, /*pretty=*/true) + "\n"));
-    }
-    if (!arguments_.html_report_path.empty()) {
-      RETURN_IF_ERROR(
-          base::WriteFileAtomically(PathOf(arguments_.html_report_path, artifact), FormatHtmlReport(artifact.report)));
-    }
-    return absl::OkStatus();
+    return WriteReportFiles(artifact.report, PathOf(arguments_.report_path, artifact),
+                            PathOf(arguments_.html_report_path, artifact));
   }
 
   // Of a chip that Joinery knows. The artifact is right without it.
   void EstimateCost(const Graph& graph, v1::Manifest& manifest) {
-    const v1::Target& built_for = manifest.configuration().target();
-    const absl::StatusOr<v1::TargetDescription> target = FindTarget(built_for.hardware());
-    if (!target.ok() || target->cpu_only()) return;
-    const absl::StatusOr<v1::NpuMode> mode = FindMode(*target, built_for.virtual_npu());
-    if (!mode.ok()) return;
-    const absl::StatusOr<v1::Cost> cost = EstimateJointModel(graph.model(), *target, *mode);
+    const absl::StatusOr<ChipMode> target = FindChipMode(manifest.configuration().target());
+    if (!target.ok() || target->chip.cpu_only()) return;
+    const absl::StatusOr<v1::Cost> cost = EstimateJointModel(graph.model(), target->chip, target->mode);
     if (!cost.ok()) return progress_.Warn(absl::StrCat("no estimate of time and memory: ", cost.status().message()));
     *manifest.mutable_cost() = *cost;
   }
@@ -454,9 +443,9 @@ class Builder {
       *info = DescribeTensor(*input);
       for (const v1::InputConfiguration& configured : manifest.configuration().inputs()) {
         if (configured.name() != input->name()) continue;
-        info->set_layout(v1::Layout_Name(configured.layout()).substr(sizeof("LAYOUT_") - 1));
+        info->set_layout(NameOf(configured.layout()));
         if (configured.color_space() > v1::COLOR_SPACE_NONE) {
-          info->set_color_space(v1::ColorSpace_Name(configured.color_space()).substr(sizeof("COLOR_SPACE_") - 1));
+          info->set_color_space(NameOf(configured.color_space()));
         }
       }
     }

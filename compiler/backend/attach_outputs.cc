@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 
@@ -11,6 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "compiler/backend/node_chain.h"
+#include "compiler/configuration/enum_names.h"
+#include "compiler/configuration/preprocessing_steps.h"
+#include "compiler/frontend/quantization_form.h"
 #include "compiler/ir/tensor_proto.h"
 
 namespace joinery::compiler {
@@ -35,33 +37,6 @@ absl::Status CheckNames(const Graph& graph, const v1::BuildConfiguration& config
                                                    absl::StrJoin(names, ", ")));
   }
   return absl::OkStatus();
-}
-
-// All steps as one factor and one term.
-struct Affine {
-  double scale = 1;
-  double bias = 0;
-};
-
-double First(const google::protobuf::RepeatedField<float>& values, double otherwise) {
-  return values.empty() ? otherwise : values.Get(0);
-}
-
-Affine Combine(const v1::OutputConfiguration& output) {
-  Affine combined;
-  for (const v1::PreprocessingStep& step : output.postprocessing()) {
-    double scale = 1;
-    double bias = 0;
-    if (step.has_affine()) {
-      scale = First(step.affine().scale(), 1);
-      bias = First(step.affine().bias(), 0);
-    } else {
-      scale = 1 / First(step.normalization().std(), 1);
-      bias = -First(step.normalization().mean(), 0) * scale;
-    }
-    combined = {combined.scale * scale, combined.bias * scale + bias};
-  }
-  return combined;
 }
 
 Tensor Scalar(double value) { return MakeTensor<float>(onnx::TensorProto::FLOAT, {}, {static_cast<float>(value)}); }
@@ -97,7 +72,7 @@ void Permute(const v1::OutputConfiguration& output, onnx::ValueInfoProto& value)
 absl::Status Attach(Graph& graph, const v1::OutputConfiguration& output, onnx::ValueInfoProto& value,
                     std::vector<const onnx::NodeProto*>& added) {
   ASSIGN_OR_RETURN(const bool is_permuted, IsPermuted(output, value));
-  const Affine affine = Combine(output);
+  const Affine affine = CombineSteps(output.postprocessing(), /*channel=*/0);
   const bool is_float = value.type().tensor_type().elem_type() == onnx::TensorProto::FLOAT;
   if ((affine.scale != 1 || affine.bias != 0) && !is_float) {
     return absl::InvalidArgumentError(
@@ -131,76 +106,51 @@ struct Scale {
   int64_t zero_point = 0;
 };
 
-struct WholeNumbers {
-  int32_t element_type;
-  int64_t least;
-  int64_t most;
-};
-
-template <typename T>
-WholeNumbers Limits(int32_t element_type) {
-  return {element_type, std::numeric_limits<T>::lowest(), std::numeric_limits<T>::max()};
-}
-
-std::optional<WholeNumbers> WholeNumbersOf(v1::ElementType type) {
+// Nothing for types that are not quantized.
+std::optional<int32_t> WholeNumberTypeOf(v1::ElementType type) {
   switch (type) {
     case v1::ELEMENT_TYPE_UINT8:
-      return Limits<uint8_t>(onnx::TensorProto::UINT8);
+      return onnx::TensorProto::UINT8;
     case v1::ELEMENT_TYPE_INT8:
-      return Limits<int8_t>(onnx::TensorProto::INT8);
+      return onnx::TensorProto::INT8;
     case v1::ELEMENT_TYPE_UINT16:
-      return Limits<uint16_t>(onnx::TensorProto::UINT16);
+      return onnx::TensorProto::UINT16;
     case v1::ELEMENT_TYPE_INT16:
-      return Limits<int16_t>(onnx::TensorProto::INT16);
+      return onnx::TensorProto::INT16;
     default:
       return std::nullopt;
   }
 }
 
-int64_t LeastOf(int32_t element_type) {
-  if (element_type == onnx::TensorProto::INT8) return std::numeric_limits<int8_t>::lowest();
-  return element_type == onnx::TensorProto::INT16 ? std::numeric_limits<int16_t>::lowest() : 0;
-}
-
 // The scale of the numbers that become this output without arithmetic in between, spread over what `wanted` can hold.
-std::optional<Scale> OwnScale(Graph& graph, const std::string& output, const WholeNumbers& wanted) {
+std::optional<Scale> OwnScale(Graph& graph, const std::string& output, const NumberLimits& wanted) {
   const onnx::NodeProto* node = graph.Producer(output);
   while (node != nullptr &&
          (node->op_type() == "Transpose" || node->op_type() == "Reshape" || node->op_type() == "Flatten" ||
           node->op_type() == "Squeeze" || node->op_type() == "Unsqueeze")) {
     node = graph.Producer(node->input(0));
   }
-  if (node == nullptr || node->op_type() != "DequantizeLinear" || node->input_size() < 2) return std::nullopt;
-  const onnx::TensorProto* scale = graph.Initializer(node->input(1));
-  if (scale == nullptr) return std::nullopt;
-  const absl::StatusOr<std::vector<float>> scales = FloatValues(*scale);
-  if (!scales.ok() || scales->size() != 1) return std::nullopt;
-  int64_t zero_point = 0;
-  int32_t element_type = onnx::TensorProto::UINT8;
-  if (const onnx::TensorProto* proto = node->input_size() > 2 ? graph.Initializer(node->input(2)) : nullptr) {
-    const absl::StatusOr<Tensor> tensor = ToTensor(*proto);
-    if (!tensor.ok() || tensor->num_elements() != 1) return std::nullopt;
-    element_type = tensor->element_type;
-    if (element_type == onnx::TensorProto::UINT8) zero_point = tensor->values<uint8_t>()[0];
-    if (element_type == onnx::TensorProto::INT8) zero_point = tensor->values<int8_t>()[0];
-    if (element_type == onnx::TensorProto::UINT16) zero_point = tensor->values<uint16_t>()[0];
-    if (element_type == onnx::TensorProto::INT16) zero_point = tensor->values<int16_t>()[0];
-  }
-  const bool has_8_bits = element_type == onnx::TensorProto::UINT8 || element_type == onnx::TensorProto::INT8;
-  const bool wants_8_bits = wanted.most - wanted.least == 255;
+  if (node == nullptr || !IsDequantize(*node)) return std::nullopt;
+  const absl::StatusOr<QuantizationForm> form = FormOf(graph, *node);
+  if (!form.ok() || form->scales.size() != 1) return std::nullopt;
+  // Without a zero point the numbers of a .joint are of uint8.
+  const std::optional<NumberLimits> limits =
+      LimitsOf(form->element_type == 0 ? onnx::TensorProto::UINT8 : form->element_type);
+  if (!limits.has_value()) return std::nullopt;
   // 65535 is 257 times 255: every number of 8 bits is one of 16.
-  const double ratio = has_8_bits == wants_8_bits ? 1 : (has_8_bits ? 257 : 1.0 / 257);
-  const double from_least = static_cast<double>(zero_point - LeastOf(element_type)) * ratio;
-  return Scale{(*scales)[0] / ratio, static_cast<int64_t>(std::lround(from_least)) + wanted.least};
+  const double ratio = static_cast<double>(wanted.largest - wanted.least) / (limits->largest - limits->least);
+  const double from_least = static_cast<double>(form->zero_points[0] - limits->least) * ratio;
+  return Scale{form->scales[0] / ratio, static_cast<int64_t>(std::lround(from_least)) + wanted.least};
 }
 
-absl::Status QuantizeOutput(Graph& graph, const v1::OutputConfiguration& output, const WholeNumbers& wanted,
+absl::Status QuantizeOutput(Graph& graph, const v1::OutputConfiguration& output, int32_t element_type,
                             onnx::ValueInfoProto& value, v1::TensorInfo& info) {
   const std::string name = value.name();
   if (value.type().tensor_type().elem_type() != onnx::TensorProto::FLOAT || graph.Producer(name) == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("output \"", name, "\" is not float32 and keeps its type; ask for none"));
   }
+  const NumberLimits wanted = *LimitsOf(element_type);
   std::optional<Scale> scale = OwnScale(graph, name, wanted);
   if (output.quantization_value() > 0) scale = Scale{1 / output.quantization_value(), 0};
   if (!scale.has_value()) {
@@ -216,10 +166,10 @@ absl::Status QuantizeOutput(Graph& graph, const v1::OutputConfiguration& output,
   chain.Append("Round");
   if (scale->zero_point != 0) chain.AppendWithConstant("Add", Scalar(static_cast<double>(scale->zero_point)));
   chain.Append("Clip", {chain.AddConstant("least", Scalar(static_cast<double>(wanted.least))),
-                        chain.AddConstant("most", Scalar(static_cast<double>(wanted.most)))});
-  SetIntAttribute(chain.Append("Cast"), "to", wanted.element_type);
+                        chain.AddConstant("most", Scalar(static_cast<double>(wanted.largest)))});
+  SetIntAttribute(chain.Append("Cast"), "to", element_type);
   chain.Finish(name);
-  value.mutable_type()->mutable_tensor_type()->set_elem_type(wanted.element_type);
+  value.mutable_type()->mutable_tensor_type()->set_elem_type(element_type);
   info.set_scale(scale->scale);
   info.set_zero_point(scale->zero_point);
   graph.Invalidate();
@@ -246,9 +196,9 @@ absl::Status QuantizeOutputs(Graph& graph, const v1::BuildConfiguration& configu
   for (int i = 0; i < values.size(); ++i) {
     const v1::OutputConfiguration* output = ConfigurationOf(configuration, values[i].name());
     if (output == nullptr) continue;
-    const std::optional<WholeNumbers> wanted = WholeNumbersOf(output->element_type());
-    if (!wanted.has_value()) continue;
-    RETURN_IF_ERROR(QuantizeOutput(graph, *output, *wanted, values[i], outputs[i]));
+    const std::optional<int32_t> element_type = WholeNumberTypeOf(output->element_type());
+    if (!element_type.has_value()) continue;
+    RETURN_IF_ERROR(QuantizeOutput(graph, *output, *element_type, values[i], outputs[i]));
   }
   return graph.SortTopologically();
 }
@@ -257,7 +207,7 @@ std::string OutputLayout(const v1::BuildConfiguration& configuration, const onnx
   const v1::OutputConfiguration* configured = ConfigurationOf(configuration, output.name());
   const bool has_layout = configured != nullptr && configured->layout() != v1::LAYOUT_UNSPECIFIED &&
                           output.type().tensor_type().shape().dim_size() == 4;
-  return v1::Layout_Name(has_layout ? configured->layout() : v1::LAYOUT_NATIVE).substr(sizeof("LAYOUT_") - 1);
+  return NameOf(has_layout ? configured->layout() : v1::LAYOUT_NATIVE);
 }
 
 }  // namespace joinery::compiler

@@ -10,6 +10,7 @@
 #include "compiler/backend/convert_colors.h"
 #include "compiler/backend/node_chain.h"
 #include "compiler/configuration/deployed_input.h"
+#include "compiler/configuration/preprocessing_steps.h"
 
 namespace joinery::compiler {
 namespace {
@@ -27,27 +28,12 @@ struct ChannelAffine {
   }
 };
 
-double At(const google::protobuf::RepeatedField<float>& values, size_t channel, double otherwise) {
-  if (values.empty()) return otherwise;
-  return values.Get(values.size() == 1 ? 0 : static_cast<int>(channel));
-}
-
 ChannelAffine Combine(const v1::InputConfiguration& input, size_t channels) {
-  ChannelAffine combined{std::vector<double>(channels, 1.0), std::vector<double>(channels, 0.0)};
-  for (const v1::PreprocessingStep& step : input.preprocessing()) {
-    for (size_t c = 0; c < channels; ++c) {
-      double scale = 1;
-      double bias = 0;
-      if (step.has_affine()) {
-        scale = At(step.affine().scale(), c, 1);
-        bias = At(step.affine().bias(), c, 0);
-      } else {
-        scale = 1 / At(step.normalization().std(), c, 1);
-        bias = -At(step.normalization().mean(), c, 0) * scale;
-      }
-      combined.scale[c] *= scale;
-      combined.bias[c] = combined.bias[c] * scale + bias;
-    }
+  ChannelAffine combined;
+  for (size_t c = 0; c < channels; ++c) {
+    const Affine affine = CombineSteps(input.preprocessing(), c);
+    combined.scale.push_back(affine.scale);
+    combined.bias.push_back(affine.bias);
   }
   return combined;
 }

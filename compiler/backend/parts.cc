@@ -37,15 +37,16 @@ void SortByPlace(const onnx::GraphProto& graph, std::vector<std::string>& tensor
                    [&](const std::string& a, const std::string& b) { return place_of[a] < place_of[b]; });
 }
 
-// What nodes that are chosen by `belongs` read from elsewhere, constants left out.
-std::vector<std::string> InputsOf(Graph& graph, const NodePredicate& belongs) {
+// What nodes that are chosen by `belongs` read from elsewhere, or of what is `given` anyway, constants left out.
+std::vector<std::string> InputsOf(Graph& graph, const NodePredicate& belongs,
+                                  const std::unordered_set<std::string>& given = {}) {
   std::vector<std::string> inputs;
   for (const onnx::NodeProto& node : graph.proto().node()) {
     if (!belongs(node)) continue;
     ForEachInput(node, [&](const std::string& input) {
       const onnx::NodeProto* producer = graph.Producer(input);
-      const bool is_given = producer == nullptr ? graph.IsGraphInput(input) : !belongs(*producer);
-      if (is_given) AddOnce(input, inputs);
+      const bool is_outside = producer == nullptr ? graph.IsGraphInput(input) : !belongs(*producer);
+      if (is_outside || given.contains(input)) AddOnce(input, inputs);
     });
   }
   SortByPlace(graph.proto(), inputs);
@@ -228,16 +229,7 @@ absl::StatusOr<onnx::ModelProto> ExtractBetween(const onnx::ModelProto& model, c
   }
   // A node that makes what is given may be needed for another of its outputs.
   const auto belongs = [&](const onnx::NodeProto& node) { return chosen.contains(&node); };
-  std::vector<std::string> needed;
-  for (const onnx::NodeProto& node : graph.proto().node()) {
-    if (!belongs(node)) continue;
-    ForEachInput(node, [&](const std::string& input) {
-      const onnx::NodeProto* producer = graph.Producer(input);
-      const bool is_outside = producer == nullptr ? graph.IsGraphInput(input) : !belongs(*producer);
-      if (given.contains(input) || is_outside) AddOnce(input, needed);
-    });
-  }
-  SortByPlace(graph.proto(), needed);
+  const std::vector<std::string> needed = InputsOf(graph, belongs, given);
   for (const std::string& input : needed) {
     const onnx::NodeProto* producer = graph.Producer(input);
     if (producer == nullptr || !belongs(*producer)) continue;

@@ -33,6 +33,22 @@ std::string Stem(const std::string& name) {
   return dot == std::string::npos ? name : name.substr(0, dot);
 }
 
+// Numbers of files in their data set, by what says which belong together.
+using FilesByKey = std::map<std::string, size_t>;
+
+// For each key that all inputs have, in order: the number of each input's file.
+std::vector<std::pair<std::string, std::vector<size_t>>> JoinFiles(const std::vector<FilesByKey>& files_of_input) {
+  std::vector<std::pair<std::string, std::vector<size_t>>> joined;
+  for (const auto& [key, first] : files_of_input[0]) {
+    std::vector<size_t> files;
+    for (const FilesByKey& of_input : files_of_input) {
+      if (const auto found = of_input.find(key); found != of_input.end()) files.push_back(found->second);
+    }
+    if (files.size() == files_of_input.size()) joined.emplace_back(key, std::move(files));
+  }
+  return joined;
+}
+
 // Whether the first file is a dictionary with an array for each input.
 absl::StatusOr<bool> HoldsObjects(const DataSet& data_set) {
   if (data_set.size() == 0 || !absl::EndsWithIgnoreCase(data_set.name(0), ".npy")) return false;
@@ -60,26 +76,23 @@ absl::StatusOr<FeedSource> FeedSource::Create(const DataSet& data_set, const v1:
       source.samples_.push_back({data_set.name(i), std::vector<size_t>(num_inputs, i)});
     }
   } else {
-    std::map<std::string, std::map<std::string, size_t>> files_of_input;
+    std::map<std::string, FilesByKey> files_of_folder;
     for (size_t i = 0; i < data_set.size(); ++i) {
       const FileOfInput split = SplitName(data_set.name(i));
-      files_of_input[split.folder][split.file] = i;
+      files_of_folder[split.folder][split.file] = i;
     }
+    std::vector<FilesByKey> files_of_input;
     for (const v1::InputConfiguration& input : configuration.inputs()) {
-      if (files_of_input.contains(input.name())) continue;
+      if (const auto found = files_of_folder.find(input.name()); found != files_of_folder.end()) {
+        files_of_input.push_back(found->second);
+        continue;
+      }
       return absl::InvalidArgumentError(absl::StrCat(
           "the calibration set has no folder \"", input.name(), "\": a model with ", num_inputs,
           " inputs takes a folder for each, named as the input, with files of the same name for a sample, or files of "
           "numpy.save with a dictionary of all inputs"));
     }
-    for (const auto& [file, first] : files_of_input[configuration.inputs(0).name()]) {
-      Sample sample{file, {}};
-      for (const v1::InputConfiguration& input : configuration.inputs()) {
-        const auto& files = files_of_input[input.name()];
-        if (const auto found = files.find(file); found != files.end()) sample.files.push_back(found->second);
-      }
-      if (sample.files.size() == num_inputs) source.samples_.push_back(std::move(sample));
-    }
+    for (auto& [file, numbers] : JoinFiles(files_of_input)) source.samples_.push_back({file, std::move(numbers)});
     if (source.samples_.empty()) {
       return absl::InvalidArgumentError("no sample of the calibration set has a file of the same name for each input");
     }
@@ -92,16 +105,12 @@ absl::StatusOr<FeedSource> FeedSource::Create(const DataSet& data_set, const v1:
 absl::StatusOr<FeedSource> FeedSource::Create(const std::vector<const DataSet*>& data_sets,
                                               const v1::BuildConfiguration& configuration) {
   FeedSource source(data_sets, configuration);
-  std::vector<std::map<std::string, size_t>> files_of_input(data_sets.size());
+  std::vector<FilesByKey> files_of_input(data_sets.size());
   for (size_t i = 0; i < data_sets.size(); ++i) {
     for (size_t j = 0; j < data_sets[i]->size(); ++j) files_of_input[i][Stem(data_sets[i]->name(j))] = j;
   }
-  for (const auto& [stem, first] : files_of_input[0]) {
-    Sample sample{data_sets[0]->name(first), {}};
-    for (const auto& files : files_of_input) {
-      if (const auto found = files.find(stem); found != files.end()) sample.files.push_back(found->second);
-    }
-    if (sample.files.size() == data_sets.size()) source.samples_.push_back(std::move(sample));
+  for (auto& [stem, numbers] : JoinFiles(files_of_input)) {
+    source.samples_.push_back({data_sets[0]->name(numbers[0]), std::move(numbers)});
   }
   if (source.samples_.empty()) {
     return absl::InvalidArgumentError(

@@ -15,8 +15,10 @@
 #include "compiler/calibration/image.h"
 #include "compiler/calibration/member_name.h"
 #include "compiler/calibration/npy.h"
+#include "compiler/calibration/npy_header.h"
 #include "compiler/calibration/numpy_object.h"
 #include "compiler/configuration/deployed_input.h"
+#include "compiler/configuration/preprocessing_steps.h"
 #include "compiler/ir/tensor_proto.h"
 
 namespace joinery::compiler {
@@ -166,11 +168,6 @@ Tensor MakePictureTensor(const std::vector<uint8_t>& bytes, const v1::InputConfi
   }
 }
 
-double StepValue(const google::protobuf::RepeatedField<float>& values, size_t channel, double otherwise) {
-  if (values.empty()) return otherwise;
-  return values.Get(values.size() == 1 ? 0 : static_cast<int>(channel));
-}
-
 // What the graph does for a deployed input is done here for samples that go to the float model itself.
 void ApplySteps(const v1::InputConfiguration& sample, Tensor& tensor) {
   const absl::Span<float> values = tensor.mutable_values<float>();
@@ -268,7 +265,7 @@ absl::StatusOr<LoadedSample> LoadArray(absl::string_view name, absl::string_view
 absl::StatusOr<LoadedSample> LoadSample(absl::string_view name, absl::string_view bytes,
                                         const v1::InputConfiguration& input, v1::ImageFit fit) {
   const v1::InputConfiguration sample = SampleInput(input);
-  if (absl::StartsWith(bytes, "\x93NUMPY") || absl::EndsWithIgnoreCase(name, ".npy")) {
+  if (absl::StartsWith(bytes, kNpyMagic) || absl::EndsWithIgnoreCase(name, ".npy")) {
     return LoadArray(name, bytes, sample);
   }
   if (absl::EndsWithIgnoreCase(name, ".bin")) {

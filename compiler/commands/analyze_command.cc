@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "base/version.h"
 #include "compiler/backend/attach_preprocessing.h"
@@ -21,19 +20,18 @@
 #include "compiler/configuration/configuration.h"
 #include "compiler/evaluation/advice.h"
 #include "compiler/evaluation/compare_models.h"
-#include "compiler/evaluation/html_report.h"
 #include "compiler/evaluation/layer_analysis.h"
 #include "compiler/evaluation/print_layers.h"
+#include "compiler/evaluation/report_files.h"
 #include "compiler/execution/executor.h"
 #include "compiler/failure.h"
 #include "compiler/frontend/import_model.h"
 #include "compiler/frontend/load_model.h"
 #include "compiler/frontend/simplify.h"
+#include "compiler/model_inputs.h"
 
 namespace joinery::compiler {
 namespace {
-
-constexpr int64_t kLargestConfiguration = int64_t{1} << 20;
 
 struct AnalyzeOptions {
   gpu::DeviceChoice device;
@@ -56,19 +54,12 @@ struct Models {
   v1::Report report;
 };
 
-absl::StatusOr<v1::BuildConfiguration> Configure(const AnalyzeOptions& options, const Graph& reference,
-                                                 Graph& typed_reference) {
+absl::StatusOr<v1::BuildConfiguration> Configure(const AnalyzeOptions& options, Graph& reference) {
   Configuration configuration;
   if (!options.configuration_path.empty()) {
-    ASSIGN_OR_RETURN(const std::string text, base::ReadFile(options.configuration_path, kLargestConfiguration));
-    ASSIGN_OR_RETURN(configuration, ParseConfiguration(text, options.configuration_path));
+    ASSIGN_OR_RETURN(configuration, ReadConfigurationFile(options.configuration_path));
   }
-  std::vector<ModelInput> inputs;
-  for (const onnx::ValueInfoProto* input : reference.Inputs()) {
-    inputs.push_back(
-        {input->name(), typed_reference.ElementType(input->name()), *typed_reference.Shape(input->name())});
-  }
-  ASSIGN_OR_RETURN(Translation translation, TranslateConfiguration(configuration, inputs));
+  ASSIGN_OR_RETURN(Translation translation, TranslateConfiguration(configuration, ModelInputsOf(reference)));
   for (const std::string& warning : translation.warnings) std::cerr << "warning: " << warning << "\n";
   return std::move(translation.configuration);
 }
@@ -117,7 +108,7 @@ absl::StatusOr<Models> LoadModels(const AnalyzeOptions& options) {
     }
     models.quantized = std::move(quantized);
   } else {
-    ASSIGN_OR_RETURN(*manifest.mutable_configuration(), Configure(options, graph, graph));
+    ASSIGN_OR_RETURN(*manifest.mutable_configuration(), Configure(options, graph));
     // Not imported: that would take its quantization out.
     CopyInputTypes(graph.proto(), *quantized.mutable_graph());
     Graph other(std::move(quantized));
@@ -173,12 +164,7 @@ absl::Status AnalyzeAndWrite(const AnalyzeOptions& options) {
     report.set_device(device == nullptr ? "cpu" : device->name());
     return absl::OkStatus();
   }));
-  if (!options.report_path.empty()) {
-    RETURN_IF_ERROR(base::WriteFileAtomically(options.report_path, ToJson(report, /*pretty=*/true) + "\n"));
-  }
-  if (!options.html_path.empty()) {
-    RETURN_IF_ERROR(base::WriteFileAtomically(options.html_path, FormatHtmlReport(report)));
-  }
+  RETURN_IF_ERROR(WriteReportFiles(report, options.report_path, options.html_path));
   std::cout << FormatLayers(report.manifest().precision(), options.layers);
   return absl::OkStatus();
 }

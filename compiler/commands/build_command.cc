@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "compiler/build.h"
 #include "compiler/commands/build_configuration.h"
@@ -79,14 +78,11 @@ void PrintReport(const v1::Report& report, const std::string& output_path) {
 
 // "AX630C:NPU1", or "AX630C" for the chip's first mode.
 absl::StatusOr<v1::Target> ParseTargetOption(const std::string& text) {
-  const std::vector<std::string> words = absl::StrSplit(text, absl::MaxSplits(':', 1));
-  absl::StatusOr<v1::TargetDescription> description = FindTarget(words[0]);
-  if (!description.ok()) return base::Annotate(description.status(), "--target");
-  const absl::StatusOr<v1::NpuMode> mode = FindMode(*description, words.size() > 1 ? words[1] : "");
-  if (!mode.ok()) return base::Annotate(mode.status(), "--target");
+  const absl::StatusOr<ChipMode> found = FindChipMode(SplitChipMode(text));
+  if (!found.ok()) return base::Annotate(found.status(), "--target");
   v1::Target target;
-  target.set_hardware(description->cpu_only() ? "ONNX_RUNTIME" : description->name());
-  target.set_virtual_npu(description->cpu_only() ? "AUTO" : mode->name());
+  target.set_hardware(found->chip.cpu_only() ? "ONNX_RUNTIME" : found->chip.name());
+  target.set_virtual_npu(found->chip.cpu_only() ? "AUTO" : found->mode.name());
   return target;
 }
 

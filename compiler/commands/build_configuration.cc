@@ -14,7 +14,7 @@
 namespace joinery::compiler {
 namespace {
 
-constexpr int64_t kLargestConfiguration = int64_t{1} << 20;
+constexpr int64_t kLargestConstant = int64_t{16} << 20;
 constexpr char kPulsarGroup[] = "Options of pulsar build";
 constexpr char kPulsar2Group[] = "Options of pulsar2 build";
 
@@ -113,10 +113,7 @@ absl::Status OtherDialect(absl::string_view option, absl::string_view its_tool, 
 }
 
 absl::StatusOr<Configuration> ReadFile(const ConfigurationOptions& options) {
-  if (!options.path.empty()) {
-    ASSIGN_OR_RETURN(const std::string text, base::ReadFile(options.path, kLargestConfiguration));
-    return ParseConfiguration(text, options.path);
-  }
+  if (!options.path.empty()) return ReadConfigurationFile(options.path);
   if (options.is_pulsar2) return v1::pulsar2::BuildConfig();
   // Without a file the options tell whose they are.
   v1::pulsar2::BuildConfig::HardwareType hardware{};
@@ -151,8 +148,6 @@ std::string RelativeTo(const std::string& file, const std::string& path) {
   if (path.empty()) return "";
   return (std::filesystem::path(file).parent_path() / path).string();
 }
-
-constexpr int64_t kLargestConstant = int64_t{16} << 20;
 
 absl::Status ReadArray(absl::string_view bytes, v1::pulsar2::ConstProcessor& processor) {
   ASSIGN_OR_RETURN(const Tensor tensor, ParseNpy(bytes, processor.data_path()));

@@ -13,15 +13,15 @@
 #include "compiler/commands/config_template.h"
 #include "compiler/commands/exit_code.h"
 #include "compiler/configuration/convert.h"
+#include "compiler/configuration/enum_names.h"
 #include "compiler/failure.h"
 #include "compiler/frontend/edit_model.h"
 #include "compiler/frontend/import_model.h"
 #include "compiler/frontend/load_model.h"
+#include "compiler/model_inputs.h"
 
 namespace joinery::compiler {
 namespace {
-
-constexpr int64_t kLargestConfiguration = int64_t{1} << 20;
 
 struct ConfigOptions {
   std::string file;
@@ -40,11 +40,7 @@ absl::StatusOr<std::vector<ModelInput>> InputsOf(const std::string& path, const 
   ASSIGN_OR_RETURN(onnx::ModelProto model, LoadModel(path, options.limits));
   RETURN_IF_ERROR(EditModel(edits, model));
   ASSIGN_OR_RETURN(Imported imported, ImportModel(std::move(model), options));
-  std::vector<ModelInput> inputs;
-  for (const onnx::ValueInfoProto* input : imported.graph.Inputs()) {
-    inputs.push_back({input->name(), imported.graph.ElementType(input->name()), *imported.graph.Shape(input->name())});
-  }
-  return inputs;
+  return ModelInputsOf(imported.graph);
 }
 
 absl::Status WriteResult(const std::string& text, const std::string& path) {
@@ -65,8 +61,7 @@ struct Source {
 // The configuration, and the inputs of the model that is given or, failing that, that it names and that is there.
 absl::StatusOr<Source> ReadSource(const ConfigOptions& options) {
   Source source;
-  ASSIGN_OR_RETURN(const std::string text, base::ReadFile(options.file, kLargestConfiguration));
-  ASSIGN_OR_RETURN(source.configuration, ParseConfiguration(text, options.file));
+  ASSIGN_OR_RETURN(source.configuration, ReadConfigurationFile(options.file));
   ASSIGN_OR_RETURN(const ConfiguredFiles files, FilesOf(source.configuration));
   std::string model = options.model;
   if (model.empty() && !files.model.empty()) {
@@ -101,9 +96,8 @@ absl::Status Check(const ConfigOptions& options) {
   const v1::Target& target = translation.configuration.target();
   std::cout << options.file << ": for " << target.hardware() << ", virtual NPU " << target.virtual_npu() << "\n";
   for (const v1::InputConfiguration& input : translation.configuration.inputs()) {
-    std::cout << "input " << input.name() << ": " << v1::ElementType_Name(input.element_type()).substr(13) << ", "
-              << v1::Layout_Name(input.layout()).substr(7) << ", "
-              << v1::ColorSpace_Name(input.color_space()).substr(12) << "\n";
+    std::cout << "input " << input.name() << ": " << NameOf(input.element_type()) << ", " << NameOf(input.layout())
+              << ", " << NameOf(input.color_space()) << "\n";
   }
   return absl::OkStatus();
 }

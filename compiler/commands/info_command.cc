@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "compiler/backend/joint_file.h"
@@ -96,32 +95,29 @@ void PrintManifest(const v1::Manifest& manifest) {
   }
 }
 
-absl::StatusOr<std::pair<v1::TargetDescription, v1::NpuMode>> ChooseTarget(const InfoOptions& options,
-                                                                           const v1::Manifest& manifest) {
-  const v1::Target& built_for = manifest.configuration().target();
-  std::pair<std::string, std::string> name = absl::StrSplit(options.target, absl::MaxSplits(':', 1));
-  if (options.target.empty()) name = {built_for.hardware(), built_for.virtual_npu()};
-  std::pair<v1::TargetDescription, v1::NpuMode> chosen;
+absl::StatusOr<ChipMode> ChooseTarget(const InfoOptions& options, const v1::Manifest& manifest) {
+  const v1::Target wanted = options.target.empty() ? manifest.configuration().target() : SplitChipMode(options.target);
   if (!options.target_file.empty()) {
-    ASSIGN_OR_RETURN(chosen.first, LoadTargetFile(options.target_file));
-  } else if (name.first.empty()) {
+    ChipMode chosen;
+    ASSIGN_OR_RETURN(chosen.chip, LoadTargetFile(options.target_file));
+    ASSIGN_OR_RETURN(chosen.mode, FindMode(chosen.chip, wanted.virtual_npu()));
+    return chosen;
+  }
+  if (wanted.hardware().empty()) {
     return absl::InvalidArgumentError(
         "an estimate is for a target, and the model names none: say --target CHIP or --target CHIP:MODE");
-  } else {
-    ASSIGN_OR_RETURN(chosen.first, FindTarget(name.first));
   }
-  ASSIGN_OR_RETURN(chosen.second, FindMode(chosen.first, name.second));
-  return chosen;
+  return FindChipMode(wanted);
 }
 
 absl::StatusOr<v1::Cost> Estimate(const InfoOptions& options, const v1::Manifest& manifest, onnx::ModelProto model) {
-  ASSIGN_OR_RETURN(const auto target, ChooseTarget(options, manifest));
-  if (HasManifest(model)) return EstimateJointModel(std::move(model), target.first, target.second);
+  ASSIGN_OR_RETURN(const ChipMode target, ChooseTarget(options, manifest));
+  if (HasManifest(model)) return EstimateJointModel(std::move(model), target.chip, target.mode);
   ImportOptions import;
   import.input_shapes = options.input_shapes;
   ASSIGN_OR_RETURN(Imported imported, ImportModel(std::move(model), import));
   RETURN_IF_ERROR(Simplify(imported.graph).status());
-  return EstimateFloatGraph(imported.graph, target.first, target.second);
+  return EstimateFloatGraph(imported.graph, target.chip, target.mode);
 }
 
 absl::Status Info(const InfoOptions& options) {

@@ -29,7 +29,6 @@
 namespace joinery::compiler {
 namespace {
 
-constexpr int64_t kLargestConfiguration = int64_t{1} << 20;
 constexpr int64_t kLargestSample = int64_t{512} << 20;
 
 struct RunOptions {
@@ -56,8 +55,7 @@ struct Comparands {
 };
 
 absl::Status CheckConfiguration(const std::string& path, const v1::BuildConfiguration& used) {
-  ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kLargestConfiguration));
-  ASSIGN_OR_RETURN(const Configuration parsed, ParseConfiguration(text, path));
+  ASSIGN_OR_RETURN(const Configuration parsed, ReadConfigurationFile(path));
   std::vector<ModelInput> inputs;
   for (const v1::InputConfiguration& input : used.inputs()) {
     // The element type of an input that is fed pictures is float32; of another it does not change the preprocessing.

@@ -20,8 +20,6 @@ namespace {
 using ::google::protobuf::RepeatedField;
 using ::google::protobuf::RepeatedPtrField;
 
-constexpr int32_t kLargestBatch = 1024;
-
 absl::Status Invalid(const std::string& path, absl::string_view message) {
   return absl::InvalidArgumentError(absl::StrCat("deployment.", path, ": ", message));
 }

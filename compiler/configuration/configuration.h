@@ -1,6 +1,6 @@
 // A configuration in whichever dialect it was written. Everything that handles both goes through here; each dialect's
-// own header has its rules. All functions are pure and thread-safe. Errors are kInvalidArgument and name the field (or
-// the line, or the option) at fault.
+// own header has its rules. All functions are thread-safe, and pure but for ReadConfigurationFile. Errors are
+// kInvalidArgument and name the field (or the line, or the option) at fault.
 #pragma once
 
 #include <optional>
@@ -24,6 +24,9 @@ using Configuration = std::variant<v1::pulsar::PulsarConfiguration, v1::pulsar2:
 // looks like it; else prototxt, of the dialect that has the fields at its top level (`pulsar build`'s, if both have).
 // At most 1 MiB.
 absl::StatusOr<Configuration> ParseConfiguration(absl::string_view text, absl::string_view file_name);
+
+// ParseConfiguration of a file of that name. Errors besides: those of base::ReadFile.
+absl::StatusOr<Configuration> ReadConfigurationFile(const std::string& path);
 
 // TranslatePulsar or TranslatePulsar2.
 absl::StatusOr<Translation> TranslateConfiguration(const Configuration& source, const std::vector<ModelInput>& inputs);

@@ -135,6 +135,12 @@ std::string DifferentFields(const Message& want, const Message& got) {
   return absl::StrJoin(names, ", ");
 }
 
+absl::Status CheckSame(const v1::BuildConfiguration& want, const v1::BuildConfiguration& got) {
+  if (MessageDifferencer::Equals(want, got)) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("the converted configuration does not mean the same: it differs in ", DifferentFields(want, got)));
+}
+
 // What `got` lacks of `want`, and a sentence for each.
 class Remainder {
  public:
@@ -210,9 +216,8 @@ absl::StatusOr<std::vector<std::string>> AddRemainder(const v1::BuildConfigurati
   for (std::string& warning : remainder.TakeWarnings()) warnings.push_back(std::move(warning));
   translation = TranslateConfiguration(result, inputs);
   if (!translation.ok()) return base::Annotate(translation.status(), "the converted configuration");
-  if (MessageDifferencer::Equals(want, translation->configuration)) return warnings;
-  return absl::InternalError(absl::StrCat("the converted configuration does not mean the same: it differs in ",
-                                          DifferentFields(want, translation->configuration)));
+  RETURN_IF_ERROR(CheckSame(want, translation->configuration));
+  return warnings;
 }
 
 bool IsDialect(const Configuration& source, Dialect dialect) {
@@ -236,10 +241,7 @@ absl::StatusOr<Converted> ConvertToJoinery(const ConfiguredFiles& files, const T
     AddOwnLayer(layer, *own.mutable_joinery_conf());
   }
   ASSIGN_OR_RETURN(const Translation again, TranslateConfiguration(Configuration(LowerJoinery(own)), inputs));
-  if (!MessageDifferencer::Equals(translation.configuration, again.configuration)) {
-    return absl::InternalError(absl::StrCat("the converted configuration does not mean the same: it differs in ",
-                                            DifferentFields(translation.configuration, again.configuration)));
-  }
+  RETURN_IF_ERROR(CheckSame(translation.configuration, again.configuration));
   Converted converted{.text = "", .warnings = translation.warnings};
   google::protobuf::TextFormat::PrintToString(own, &converted.text);
   return converted;

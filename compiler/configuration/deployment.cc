@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "compiler/configuration/deployed_input.h"
+#include "compiler/configuration/enum_names.h"
 
 namespace joinery::compiler {
 namespace {
@@ -69,7 +70,7 @@ void ApplyDeployment(const v1::Deployment& deployment, v1::BuildConfiguration& c
 }
 
 absl::Status CheckYuvInput(const v1::InputConfiguration& input, absl::string_view path) {
-  const std::string colors = v1::ColorSpace_Name(input.color_space()).substr(sizeof("COLOR_SPACE_") - 1);
+  const std::string colors = NameOf(input.color_space());
   if (input.element_type() != v1::ELEMENT_TYPE_UINT8) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": input \"", input.name(), "\" is ", colors,
                                                    ", which is bytes; set its type to uint8 (UINT8, U8)"));

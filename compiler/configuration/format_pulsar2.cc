@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/configuration/joinery_conf.h"
+#include "compiler/configuration/preprocessing_steps.h"
 #include "compiler/configuration/pulsar2.h"
 #include "compiler/configuration/pulsar2_inputs.h"
 #include "compiler/configuration/pulsar2_outputs.h"
@@ -117,11 +118,6 @@ InputProcessor ProcessorOf(const BuildConfig& source, const std::string& name) {
   return index < 0 ? InputProcessor() : source.input_processors(index);
 }
 
-double At(const google::protobuf::RepeatedField<float>& values, int channel, double otherwise) {
-  if (values.empty()) return otherwise;
-  return values.Get(values.size() == 1 ? 0 : channel);
-}
-
 // All steps as the one that the dialect has, y = (x - mean) / std; exact where they are that one.
 v1::PreprocessingStep::Normalization Combine(const google::protobuf::RepeatedPtrField<v1::PreprocessingStep>& steps) {
   if (steps.size() == 1 && steps[0].has_normalization()) return steps[0].normalization();
@@ -132,15 +128,7 @@ v1::PreprocessingStep::Normalization Combine(const google::protobuf::RepeatedPtr
   }
   v1::PreprocessingStep::Normalization combined;
   for (int c = 0; c < channels && !steps.empty(); ++c) {
-    double scale = 1;
-    double bias = 0;
-    for (const v1::PreprocessingStep& step : steps) {
-      const bool is_affine = step.has_affine();
-      const double factor = is_affine ? At(step.affine().scale(), c, 1) : 1 / At(step.normalization().std(), c, 1);
-      const double term = is_affine ? At(step.affine().bias(), c, 0) : -At(step.normalization().mean(), c, 0) * factor;
-      scale *= factor;
-      bias = bias * factor + term;
-    }
+    const auto [scale, bias] = CombineSteps(steps, static_cast<size_t>(c));
     combined.add_mean(static_cast<float>(scale == 0 ? 0 : -bias / scale));
     combined.add_std(static_cast<float>(scale == 0 ? 1 : 1 / scale));
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "compiler/configuration/configuration.h"
 #include "compiler/configuration/joinery_dialect.h"
@@ -211,6 +212,11 @@ absl::StatusOr<Configuration> ParseConfiguration(absl::string_view text, absl::s
   BuildConfig configuration;
   RETURN_IF_ERROR(ParsePrototxt(text, file_name, configuration));
   return configuration;
+}
+
+absl::StatusOr<Configuration> ReadConfigurationFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, int64_t{kLargestConfiguration}));
+  return ParseConfiguration(text, path);
 }
 
 absl::StatusOr<ConfiguredFiles> FilesOf(const Configuration& source) {

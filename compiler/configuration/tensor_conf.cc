@@ -185,8 +185,4 @@ TensorConf::ColorStandard FromYuvStandard(v1::YuvStandard standard) {
   return standard == v1::YUV_STANDARD_BT601_LIMITED ? TensorConf::CSS_ITU_BT601_STUDIO_SWING : TensorConf::CSC_LEGACY;
 }
 
-std::string ColorSpaceName(v1::ColorSpace color_space) {
-  return v1::ColorSpace_Name(color_space).substr(sizeof("COLOR_SPACE_") - 1);
-}
-
 }  // namespace joinery::compiler

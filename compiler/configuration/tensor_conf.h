@@ -46,7 +46,4 @@ v1::pulsar::TensorConf::TensorLayout FromLayout(v1::Layout layout);
 // LEGACY for what is neither limited nor full.
 v1::pulsar::TensorConf::ColorStandard FromYuvStandard(v1::YuvStandard standard);
 
-// "RGB", "NV12", "NONE"...
-std::string ColorSpaceName(v1::ColorSpace color_space);
-
 }  // namespace joinery::compiler

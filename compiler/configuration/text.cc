@@ -7,8 +7,6 @@
 namespace joinery::compiler {
 namespace {
 
-constexpr size_t kMaxTextSize = size_t{1} << 20;
-
 // How many bytes follow `lead` in a UTF-8 character; -1 if it begins none.
 int ContinuationBytes(unsigned char lead) {
   if (lead < 0x80) return 0;
@@ -46,9 +44,9 @@ std::string Position(absl::string_view file_name, absl::string_view text, size_t
 }
 
 absl::Status CheckText(absl::string_view text, absl::string_view file_name) {
-  if (text.size() > kMaxTextSize) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file_name, ": ", text.size(), " bytes are no configuration: the limit is ", kMaxTextSize));
+  if (text.size() > kLargestConfiguration) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        file_name, ": ", text.size(), " bytes are no configuration: the limit is ", kLargestConfiguration));
   }
   if (const size_t offset = FindNoText(text); offset != absl::string_view::npos) {
     return absl::InvalidArgumentError(

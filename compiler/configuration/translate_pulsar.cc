@@ -10,6 +10,7 @@
 #include "compiler/configuration/check_deployment.h"
 #include "compiler/configuration/deployed_input.h"
 #include "compiler/configuration/deployment.h"
+#include "compiler/configuration/enum_names.h"
 #include "compiler/configuration/joinery_conf.h"
 #include "compiler/configuration/node_pattern.h"
 #include "compiler/configuration/preprocessing.h"
@@ -31,7 +32,6 @@ using ::joinery::v1::pulsar::TensorConf;
 
 using Warnings = std::vector<std::string>;
 
-constexpr int32_t kLargestBatch = 1024;
 constexpr absl::string_view kItemsPath = "neuwizard_conf.operator_conf.input_conf_items";
 constexpr absl::string_view kOperatorsPath = "neuwizard_conf.operator_conf.operator_conf_items";
 constexpr absl::string_view kDatasetPath = "neuwizard_conf.dataset_conf_calibration";
@@ -229,7 +229,7 @@ class InputTranslator {
     if (is_model && (color_space == v1::COLOR_SPACE_GRAY) != (channels_ == 1)) {
       return absl::InvalidArgumentError(absl::StrCat(list, ".color_space: ", Name(), " has ", channels_,
                                                      channels_ == 1 ? " channel" : " channels", " and cannot be ",
-                                                     ColorSpaceName(color_space)));
+                                                     NameOf(color_space)));
     }
     if (conf.color_space() == TensorConf::TENSOR_COLOR_SPACE_AUTO && channels_ == 3) {
       warnings_.push_back(absl::StrCat(list, ".color_space: is AUTO for ", Name(), ", which has 3 channels: ", whose,

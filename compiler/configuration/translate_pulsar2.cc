@@ -27,7 +27,6 @@ using ::joinery::v1::pulsar2::QuantConfig;
 using Warnings = std::vector<std::string>;
 
 constexpr int32_t kDefaultSamples = 32;
-constexpr int32_t kLargestBatch = 1024;
 
 // The npu_mode values each chip has.
 struct Chip {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "compiler/backend/attach_preprocessing.h"
+#include "compiler/frontend/quantization_form.h"
 #include "compiler/ir/tensor_proto.h"
 
 namespace joinery::compiler {
@@ -34,26 +35,6 @@ bool IsSigned(int32_t element_type) {
 bool IsLinear(const onnx::NodeProto& node) {
   return node.op_type() == "Conv" || node.op_type() == "ConvTranspose" || node.op_type() == "Gemm" ||
          node.op_type() == "MatMul";
-}
-
-// A single element as a number, of whatever integer type; 0 if there is none.
-int32_t IntegerAt0(const onnx::TensorProto& proto) {
-  const absl::StatusOr<Tensor> tensor = ToTensor(proto);
-  if (!tensor.ok() || tensor->bytes.empty()) return 0;
-  switch (tensor->element_type) {
-    case onnx::TensorProto::UINT8:
-      return tensor->values<uint8_t>()[0];
-    case onnx::TensorProto::INT8:
-      return tensor->values<int8_t>()[0];
-    case onnx::TensorProto::UINT16:
-      return tensor->values<uint16_t>()[0];
-    case onnx::TensorProto::INT16:
-      return tensor->values<int16_t>()[0];
-    case onnx::TensorProto::INT32:
-      return tensor->values<int32_t>()[0];
-    default:
-      return 0;
-  }
 }
 
 class Pairing {
@@ -128,7 +109,10 @@ class Pairing {
     const absl::StatusOr<std::vector<float>> values = FloatValues(*scale);
     if (!values.ok() || values->size() != 1) return format;
     format.scale = values->front();
-    format.zero_point = zero_point == nullptr ? 0 : IntegerAt0(*zero_point);
+    if (zero_point != nullptr) {
+      const absl::StatusOr<std::vector<int32_t>> zero_points = Integers(*zero_point);
+      if (zero_points.ok() && !zero_points->empty()) format.zero_point = zero_points->front();
+    }
     const double levels = static_cast<double>(int64_t{1} << format.bits);
     const double lowest = IsSigned(type) ? -levels / 2 : 0;
     format.low = static_cast<float>((lowest - format.zero_point) * format.scale);

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "compiler/configuration/nearest_name.h"
@@ -173,6 +174,21 @@ absl::StatusOr<v1::NpuMode> FindMode(const v1::TargetDescription& target, absl::
   }
   return absl::InvalidArgumentError(absl::StrCat("target ", target.name(), " has no NPU mode \"", name, "\"; ",
                                                  names.empty() ? "" : "its modes are ", absl::StrJoin(names, ", ")));
+}
+
+absl::StatusOr<ChipMode> FindChipMode(const v1::Target& target) {
+  ChipMode found;
+  ASSIGN_OR_RETURN(found.chip, FindTarget(target.hardware()));
+  ASSIGN_OR_RETURN(found.mode, FindMode(found.chip, target.virtual_npu()));
+  return found;
+}
+
+v1::Target SplitChipMode(absl::string_view text) {
+  const std::pair<std::string, std::string> words = absl::StrSplit(text, absl::MaxSplits(':', 1));
+  v1::Target target;
+  target.set_hardware(words.first);
+  target.set_virtual_npu(words.second);
+  return target;
 }
 
 }  // namespace joinery::compiler

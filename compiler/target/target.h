@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "joinery/v1/build_configuration.pb.h"
 #include "joinery/v1/target.pb.h"
 
 namespace joinery::compiler {
@@ -29,5 +30,17 @@ absl::StatusOr<v1::TargetDescription> ParseTarget(absl::string_view text, absl::
 // The target's mode of that name or alias; case does not count. "", "AUTO" and "DEFAULT" are the first.
 // Errors: kInvalidArgument that names all there are.
 absl::StatusOr<v1::NpuMode> FindMode(const v1::TargetDescription& target, absl::string_view name);
+
+// A chip and how much of its NPU is used.
+struct ChipMode {
+  v1::TargetDescription chip;
+  v1::NpuMode mode;
+};
+
+// FindTarget and FindMode. Errors: theirs.
+absl::StatusOr<ChipMode> FindChipMode(const v1::Target& target);
+
+// "CHIP" or "CHIP:MODE", as people write it, as a target of that hardware and virtual NPU.
+v1::Target SplitChipMode(absl::string_view text);
 
 }  // namespace joinery::compiler

@@ -23,7 +23,7 @@
 #include "compiler/calibration/data_set.h"
 #include "compiler/calibration/feed_source.h"
 #include "compiler/evaluation/compare.h"
-#include "compiler/evaluation/html_report.h"
+#include "compiler/evaluation/report_files.h"
 #include "compiler/execution/executor.h"
 #include "compiler/failure.h"
 #include "compiler/vendor/attached_binary.h"
@@ -269,13 +269,7 @@ class VendorBuild {
                      WriteJoint(build_.output_path, std::move(joint_.model), joint_.manifest));
     report_.set_artifact_bytes(artifact_bytes);
     *report_.mutable_manifest()->mutable_vendor_binary() = joint_.manifest.vendor_binary();
-    if (!build_.report_path.empty()) {
-      RETURN_IF_ERROR(base::WriteFileAtomically(build_.report_path, ToJson(report_, /*pretty=*/true) + "\n"));
-    }
-    if (!build_.html_report_path.empty()) {
-      RETURN_IF_ERROR(base::WriteFileAtomically(build_.html_report_path, FormatHtmlReport(report_)));
-    }
-    return absl::OkStatus();
+    return WriteReportFiles(report_, build_.report_path, build_.html_report_path);
   }
 
   const VendorOptions& options_;
