@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "credentials/token_source.h"
 
 namespace joinery::credentials {
 namespace {
@@ -15,29 +16,29 @@ using grpc::experimental::InterceptionHookPoints;
 // gRPC's own call credentials refuse plain text, also to this machine.
 class TokenSender : public grpc::experimental::Interceptor {
  public:
-  explicit TokenSender(const std::string& header) : header_(header) {}
+  explicit TokenSender(TokenSource& token) : token_(token) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
-      methods->GetSendInitialMetadata()->emplace("authorization", header_);
+      methods->GetSendInitialMetadata()->emplace("authorization", absl::StrCat("Bearer ", token_.Now()));
     }
     methods->Proceed();
   }
 
  private:
-  const std::string& header_;
+  TokenSource& token_;
 };
 
 class TokenSenderFactory : public grpc::experimental::ClientInterceptorFactoryInterface {
  public:
-  explicit TokenSenderFactory(const std::string& token) : header_(absl::StrCat("Bearer ", token)) {}
+  explicit TokenSenderFactory(const Credentials& credentials) : token_(credentials.token, credentials.token_file) {}
 
   grpc::experimental::Interceptor* CreateClientInterceptor(grpc::experimental::ClientRpcInfo* /*info*/) override {
-    return new TokenSender(header_);  // gRPC owns it, and the channel, which owns this, outlives it.
+    return new TokenSender(token_);  // gRPC owns it, and the channel, which owns this, outlives it.
   }
 
  private:
-  const std::string header_;
+  TokenSource token_;
 };
 
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentialsOf(const Credentials& credentials) {
@@ -49,7 +50,7 @@ std::shared_ptr<grpc::ChannelCredentials> ChannelCredentialsOf(const Credentials
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, const Credentials& credentials,
                                            const grpc::ChannelArguments& arguments, Interceptors interceptors) {
-  if (!credentials.token.empty()) interceptors.push_back(std::make_unique<TokenSenderFactory>(credentials.token));
+  if (!credentials.token.empty()) interceptors.push_back(std::make_unique<TokenSenderFactory>(credentials));
   return grpc::experimental::CreateCustomChannelWithInterceptors(server, ChannelCredentialsOf(credentials), arguments,
                                                                  std::move(interceptors));
 }

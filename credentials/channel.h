@@ -1,4 +1,5 @@
-// The way to a server: encrypted, and with the token in every call, as the credentials say.
+// The way to a server: encrypted, and with the token in every call, as the credentials say. A token from a file is that
+// which the file holds at the time of the call.
 #pragma once
 
 #include <grpcpp/channel.h>

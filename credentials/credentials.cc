@@ -24,18 +24,17 @@ bool IsTokenText(absl::string_view text) {
   });
 }
 
-absl::StatusOr<std::string> ReadToken(const Sources& sources) {
-  const bool has_text = !sources.token.empty();
-  if (!has_text && sources.token_file.empty()) return "";
-  std::string text = sources.token;
-  if (!has_text) {
-    ASSIGN_OR_RETURN(text, base::ReadFile(sources.token_file, kMaxTokenSize));
-  }
+absl::StatusOr<std::string> ParseToken(absl::string_view text, absl::string_view from) {
   const absl::string_view token = absl::StripAsciiWhitespace(text);
   if (IsTokenText(token)) return std::string(token);
   return absl::InvalidArgumentError(
-      absl::StrCat(has_text ? "JOINERY_TOKEN" : sources.token_file,
-                   " does not hold a token: it should be the one line that joinery admin token create printed"));
+      absl::StrCat(from, " does not hold a token: it should be the one line that joinery admin token create printed"));
+}
+
+absl::StatusOr<std::string> ReadToken(const Sources& sources) {
+  if (!sources.token.empty()) return ParseToken(sources.token, "JOINERY_TOKEN");
+  if (sources.token_file.empty()) return "";
+  return ReadTokenFile(sources.token_file);
 }
 
 absl::StatusOr<std::string> ReadPem(const std::string& path, absl::string_view option, absl::string_view what) {
@@ -64,6 +63,7 @@ absl::StatusOr<Credentials> ReadCredentials(const Sources& sources) {
   RETURN_IF_ERROR(CheckTogether(sources));
   Credentials credentials;
   ASSIGN_OR_RETURN(credentials.token, ReadToken(sources));
+  if (sources.token.empty()) credentials.token_file = sources.token_file;
   credentials.encrypted = !sources.tls_ca.empty();
   if (credentials.encrypted && sources.tls_ca != kSystemAuthorities) {
     ASSIGN_OR_RETURN(credentials.authorities, ReadPem(sources.tls_ca, "--tls-ca", "CERTIFICATE"));
@@ -73,6 +73,11 @@ absl::StatusOr<Credentials> ReadCredentials(const Sources& sources) {
     ASSIGN_OR_RETURN(credentials.key, ReadPem(sources.tls_key, "--tls-key", "PRIVATE KEY"));
   }
   return credentials;
+}
+
+absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxTokenSize));
+  return ParseToken(text, path);
 }
 
 bool IsLoopback(absl::string_view server) {

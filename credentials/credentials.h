@@ -29,6 +29,8 @@ struct Sources {
 struct Credentials {
   // Empty: none.
   std::string token = {};
+  // Where it was read; empty if it was given as text.
+  std::string token_file = {};
   bool encrypted = false;
   // Empty, if encrypted: the authorities that this machine trusts.
   std::string authorities = {};
@@ -38,6 +40,9 @@ struct Credentials {
 
 // Errors: kInvalidArgument options do not belong together or a file is none of that kind · those of reading.
 absl::StatusOr<Credentials> ReadCredentials(const Sources& sources);
+
+// Errors: kInvalidArgument the file does not hold a token · those of reading.
+absl::StatusOr<std::string> ReadTokenFile(const std::string& path);
 
 // Whether HOST:PORT or [HOST]:PORT is this machine; of names only "localhost" is.
 bool IsLoopback(absl::string_view server);

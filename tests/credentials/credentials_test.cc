@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "base/file.h"
+#include "credentials/token_source.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -69,6 +71,26 @@ TEST_F(CredentialsTest, EncryptionNeedsAnAuthorityAndPairs) {
   for (const Sources& sources : wrong) {
     EXPECT_THAT(ReadCredentials(sources), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--tls-")));
   }
+}
+
+TEST_F(CredentialsTest, ATokenFileThatIsExchangedGivesTheNewToken) {
+  const std::string path = Write("token", "joinery_old\n");
+  TokenSource token("joinery_old", path);
+  EXPECT_EQ(token.Now(), "joinery_old");
+  Write("token", "joinery_new\n");
+  EXPECT_EQ(token.Now(), "joinery_new");
+}
+
+TEST_F(CredentialsTest, WithoutAnotherProperTokenTheLastOneStays) {
+  const std::string path = Write("token", "joinery_old\n");
+  TokenSource token("joinery_old", path);
+  Write("token", "");
+  EXPECT_EQ(token.Now(), "joinery_old");
+  ASSERT_TRUE(std::filesystem::remove(path));
+  EXPECT_EQ(token.Now(), "joinery_old");
+  Write("token", "joinery_later\n");
+  EXPECT_EQ(token.Now(), "joinery_later");
+  EXPECT_EQ(TokenSource("joinery_text", "").Now(), "joinery_text");
 }
 
 TEST(TokenSafetyTest, OnlyThisMachineAndEncryptedServersGetTheToken) {

@@ -191,6 +191,20 @@ def _replace(path, text):
     beside.rename(path)
 
 
+def test_u06_a_workers_token_is_exchanged_while_it_runs(programs, secured, inputs):
+    ann, _ = secured.token("ann", "vision", "submit")
+    old, old_id = secured.token("lab", "default", "work")
+    new, _ = secured.token("lab", "default", "work")
+    worker = secured.service.start_worker(*secured.options(old))
+    wait_until(lambda: secured.json(ann, "workers")["items"], "the worker is known")
+    _replace(old, new.read_text())
+    assert secured.client(secured.root, "admin", "token", "revoke", old_id).code == 0
+    for name in ("first", "second"):
+        done = secured.client(ann, "build", *inputs.client_arguments(), "--fresh", "-o", programs.files / name)
+        assert done.code == 0, done.err
+    assert worker.is_running()
+
+
 def test_u06_tokens_are_exchanged_while_the_server_runs(secured):
     old, old_id = secured.token("ann", "vision", "submit")
     new, _ = secured.token("ann", "vision", "submit")
