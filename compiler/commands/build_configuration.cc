@@ -144,10 +144,26 @@ absl::Status ApplyOptions(const ConfigurationOptions& options, Configuration& co
   return ApplyOverrides(options.quantization, configuration);
 }
 
-std::string RelativeTo(const std::string& file, const std::string& path) {
-  if (path.empty()) return "";
-  return (std::filesystem::path(file).parent_path() / path).string();
-}
+// How paths in the configuration's file are found: from its folder; those of pulsar2, first, from where one is.
+class PathsFromFile {
+ public:
+  PathsFromFile(const std::string& file, bool is_pulsar2) : file_(file), is_pulsar2_(is_pulsar2) {}
+
+  std::string Find(const std::string& path) const {
+    std::error_code ignored;
+    if (path.empty() || (is_pulsar2_ && std::filesystem::exists(path, ignored))) return path;
+    return (std::filesystem::path(file_).parent_path() / path).string();
+  }
+
+  // What the command line says of `path` goes before the file.
+  void Complete(std::string& path, const std::string& from_file) const {
+    if (path.empty()) path = Find(from_file);
+  }
+
+ private:
+  const std::string& file_;
+  const bool is_pulsar2_;
+};
 
 absl::Status ReadArray(absl::string_view bytes, v1::pulsar2::ConstProcessor& processor) {
   ASSIGN_OR_RETURN(const Tensor tensor, ParseNpy(bytes, processor.data_path()));
@@ -177,18 +193,48 @@ absl::Status ReadArray(absl::string_view bytes, v1::pulsar2::ConstProcessor& pro
 }
 
 // What const_processors have in files: the configuration that is used holds no paths.
-template <typename Complete>
-absl::Status ReadConstants(const Complete& complete, v1::pulsar2::BuildConfig& configuration) {
+absl::Status ReadConstants(const PathsFromFile& paths, v1::pulsar2::BuildConfig& configuration) {
   for (v1::pulsar2::ConstProcessor& processor : *configuration.mutable_const_processors()) {
     if (processor.data_path().empty()) continue;
-    std::string path;
-    complete(path, processor.data_path());
+    const std::string path = paths.Find(processor.data_path());
     ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kLargestConstant));
     const absl::Status status =
         absl::EndsWithIgnoreCase(path, ".npy") ? ReadArray(bytes, processor) : ReadConstant(bytes, processor);
     if (!status.ok()) return base::Annotate(status, "const_processors.data_path");
   }
   return absl::OkStatus();
+}
+
+void CompleteCalibration(const PathsFromFile& paths, const ConfiguredFiles& configured, BuildArguments& arguments) {
+  if (arguments.calibration_path.empty()) {
+    for (const auto& [input, path] : configured.input_calibration) {
+      arguments.input_calibration.emplace_back(input, paths.Find(path));
+    }
+  }
+  if (arguments.input_calibration.empty()) paths.Complete(arguments.calibration_path, configured.calibration);
+}
+
+// As pulsar2 does, from where one is, and making the folder.
+absl::Status CompletePulsar2Output(const ConfiguredFiles& configured, BuildArguments& arguments) {
+  if (!arguments.output_path.empty() || configured.output.empty()) return absl::OkStatus();
+  arguments.output_path = configured.output;
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(configured.output).parent_path(), error);
+  if (!error) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("output_dir: ", configured.output, " cannot be made: ", error.message()));
+}
+
+absl::Status CheckComplete(const BuildArguments& arguments, bool is_pulsar2) {
+  if (arguments.model_path.empty()) return absl::InvalidArgumentError("no model: give one with --input");
+  if (arguments.output_path.empty()) {
+    return absl::InvalidArgumentError("no place for the result: give one with --output");
+  }
+  if (!arguments.calibration_path.empty() || !arguments.input_calibration.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("no calibration set: give one with --calibration, or as ",
+                   is_pulsar2 ? "quant.input_configs.calibration_dataset" : "dataset_conf_calibration.path",
+                   " in the configuration"));
 }
 
 }  // namespace
@@ -204,46 +250,17 @@ absl::Status ReadConfiguration(const ConfigurationOptions& options, BuildArgumen
   ASSIGN_OR_RETURN(Configuration configuration, ReadFile(options));
   RETURN_IF_ERROR(ApplyOptions(options, configuration));
   ASSIGN_OR_RETURN(const ConfiguredFiles configured, FilesOf(configuration));
-  const bool is_pulsar2 = std::holds_alternative<v1::pulsar2::BuildConfig>(configuration);
-  const auto complete = [&](std::string& path, const std::string& from_file) {
-    if (!path.empty()) return;
-    std::error_code ignored;
-    const bool is_here = is_pulsar2 && std::filesystem::exists(from_file, ignored);
-    path = is_here ? from_file : RelativeTo(options.path, from_file);
-  };
-  complete(arguments.model_path, configured.model);
-  if (arguments.calibration_path.empty()) {
-    for (const auto& [input, path] : configured.input_calibration) {
-      std::string completed;
-      complete(completed, path);
-      arguments.input_calibration.emplace_back(input, completed);
-    }
+  auto* pulsar2 = std::get_if<v1::pulsar2::BuildConfig>(&configuration);
+  const PathsFromFile paths(options.path, pulsar2 != nullptr);
+  paths.Complete(arguments.model_path, configured.model);
+  CompleteCalibration(paths, configured, arguments);
+  if (pulsar2 != nullptr) {
+    RETURN_IF_ERROR(ReadConstants(paths, *pulsar2));
+    RETURN_IF_ERROR(CompletePulsar2Output(configured, arguments));
   }
-  if (arguments.input_calibration.empty()) complete(arguments.calibration_path, configured.calibration);
-  if (auto* pulsar2 = std::get_if<v1::pulsar2::BuildConfig>(&configuration)) {
-    RETURN_IF_ERROR(ReadConstants(complete, *pulsar2));
-  }
-  if (is_pulsar2 && arguments.output_path.empty() && !configured.output.empty()) {
-    arguments.output_path = configured.output;
-    std::error_code error;
-    std::filesystem::create_directories(std::filesystem::path(configured.output).parent_path(), error);
-    if (error) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("output_dir: ", configured.output, " cannot be made: ", error.message()));
-    }
-  }
-  complete(arguments.output_path, configured.output);
+  paths.Complete(arguments.output_path, configured.output);
   if (arguments.input_shapes.empty()) arguments.input_shapes = configured.input_shapes;
-  if (arguments.model_path.empty()) return absl::InvalidArgumentError("no model: give one with --input");
-  if (arguments.output_path.empty()) {
-    return absl::InvalidArgumentError("no place for the result: give one with --output");
-  }
-  if (arguments.calibration_path.empty() && arguments.input_calibration.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("no calibration set: give one with --calibration, or as ",
-                     is_pulsar2 ? "quant.input_configs.calibration_dataset" : "dataset_conf_calibration.path",
-                     " in the configuration"));
-  }
+  RETURN_IF_ERROR(CheckComplete(arguments, pulsar2 != nullptr));
   SetFiles({.model = arguments.model_path,
             .output = arguments.output_path,
             .calibration = arguments.calibration_path,
