@@ -1,4 +1,4 @@
-#include "client/completion.h"
+#include "base/completion.h"
 
 #include <memory>
 #include <string>
@@ -18,7 +18,7 @@ void AddCompletion(CLI::App& parent, Command* command) {
       "  joinery completion fish > ~/.config/fish/completions/joinery.fish");
   completion.callback([&parent, shell, command] {
     *command = [&parent, shell](Invocation& invocation) -> absl::Status {
-      ASSIGN_OR_RETURN(const std::string script, CompletionScript(parent, *shell));
+      ASSIGN_OR_RETURN(const std::string script, base::CompletionScript(parent, *shell));
       return invocation.console().Print(script);
     };
   });

@@ -16,6 +16,7 @@ void AddCheckCommand(CLI::App& app, int& exit_code);
 void AddTargetCommand(CLI::App& app, int& exit_code);
 void AddDevicesCommand(CLI::App& app, int& exit_code);
 void AddExtractCommand(CLI::App& app, int& exit_code);
+void AddCompletionCommand(CLI::App& app, int& exit_code);
 
 // Options that `app` takes itself: run_joint is a program of its own with the vendor.
 void AddRunJointOptions(CLI::App& app, int& exit_code);

@@ -35,6 +35,7 @@ int Main(int argc, char** argv) {
     AddDevicesCommand(app, exit_code);
     AddConfigCommand(app, exit_code);
     AddExtractCommand(app, exit_code);
+    AddCompletionCommand(app, exit_code);
     AddRunJointOptions(*app.add_subcommand("run_joint", "Run a .joint on this host and time it"), exit_code);
     app.add_subcommand("version", "Print the version")->callback([] { std::cout << base::kVersion << "\n"; });
   }

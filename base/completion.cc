@@ -1,5 +1,6 @@
-#include "client/completion.h"
+#include "base/completion.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -7,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
-namespace joinery::client {
+namespace joinery::base {
 namespace {
 
 // A command: the words that lead to it, and what may follow.
@@ -29,7 +30,10 @@ std::vector<std::string> OptionNames(const CLI::App& app) {
 void Collect(const CLI::App& app, const std::vector<std::string>& path, const std::vector<std::string>& global,
              std::vector<Node>& nodes) {
   Node node{path, {}, OptionNames(app)};
-  if (!path.empty()) node.options.insert(node.options.end(), global.begin(), global.end());
+  for (const std::string& option : global) {
+    const bool is_known = std::find(node.options.begin(), node.options.end(), option) != node.options.end();
+    if (app.get_fallthrough() && !is_known) node.options.push_back(option);
+  }
   const auto commands = app.get_subcommands([](const CLI::App* /*command*/) { return true; });
   for (const CLI::App* command : commands) node.commands.emplace_back(command->get_name(), command->get_description());
   nodes.push_back(node);
@@ -47,12 +51,12 @@ std::string Words(const Node& node) {
 }
 
 // What zsh's bashcompinit runs too. The words before the cursor that are commands choose the list.
-std::string BashScript(const std::vector<Node>& nodes) {
-  std::string script =
-      "_joinery() {\n"
-      "  local path='' word words=''\n"
-      "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-      "    case \"$path $word\" in\n";
+std::string BashScript(const std::string& program, const std::vector<Node>& nodes) {
+  std::string script = absl::StrCat("_", program,
+                                    "() {\n"
+                                    "  local path='' word words=''\n"
+                                    "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+                                    "    case \"$path $word\" in\n");
   for (const Node& node : nodes) {
     if (node.path.empty()) continue;
     absl::StrAppend(&script, "      ' ", absl::StrJoin(node.path, " "), "') path=' ", absl::StrJoin(node.path, " "),
@@ -67,12 +71,14 @@ std::string BashScript(const std::vector<Node>& nodes) {
                   "  esac\n"
                   "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
                   "}\n"
-                  "complete -o default -F _joinery joinery\n");
+                  "complete -o default -F _",
+                  program, " ", program, "\n");
   return script;
 }
 
-std::string ZshScript(const std::vector<Node>& nodes) {
-  return absl::StrCat("#compdef joinery\nautoload -U +X bashcompinit && bashcompinit\n", BashScript(nodes));
+std::string ZshScript(const std::string& program, const std::vector<Node>& nodes) {
+  return absl::StrCat("#compdef ", program, "\nautoload -U +X bashcompinit && bashcompinit\n",
+                      BashScript(program, nodes));
 }
 
 std::string FishQuote(absl::string_view text) {
@@ -91,10 +97,10 @@ std::string FishCondition(const Node& node) {
   return condition;
 }
 
-std::string FishScript(const std::vector<Node>& nodes) {
+std::string FishScript(const std::string& program, const std::vector<Node>& nodes) {
   std::string script;
   for (const Node& node : nodes) {
-    const std::string begin = absl::StrCat("complete -c joinery -n ", FishQuote(FishCondition(node)));
+    const std::string begin = absl::StrCat("complete -c ", program, " -n ", FishQuote(FishCondition(node)));
     for (const auto& [name, description] : node.commands) {
       absl::StrAppend(&script, begin, " -f -a ", name, " -d ", FishQuote(description), "\n");
     }
@@ -111,10 +117,11 @@ std::string FishScript(const std::vector<Node>& nodes) {
 absl::StatusOr<std::string> CompletionScript(const CLI::App& root, absl::string_view shell) {
   std::vector<Node> nodes;
   Collect(root, {}, OptionNames(root), nodes);
-  if (shell == "bash") return BashScript(nodes);
-  if (shell == "zsh") return ZshScript(nodes);
-  if (shell == "fish") return FishScript(nodes);
+  const std::string& program = root.get_name();
+  if (shell == "bash") return BashScript(program, nodes);
+  if (shell == "zsh") return ZshScript(program, nodes);
+  if (shell == "fish") return FishScript(program, nodes);
   return absl::InvalidArgumentError(absl::StrCat("completion is for bash, zsh or fish, not \"", shell, "\""));
 }
 
-}  // namespace joinery::client
+}  // namespace joinery::base
