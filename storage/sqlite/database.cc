@@ -92,8 +92,14 @@ absl::Status Statement::Run() {
 }
 
 int Statement::Column(const char* name) const {
+  // SQLite may have prepared the statement anew, with other columns.
+  const auto known = columns_.find(name);
+  if (known != columns_.end() && known->second < sqlite3_column_count(statement_) &&
+      std::strcmp(sqlite3_column_name(statement_, known->second), name) == 0) {
+    return known->second;
+  }
   for (int column = 0; column < sqlite3_column_count(statement_); ++column) {
-    if (std::strcmp(sqlite3_column_name(statement_, column), name) == 0) return column;
+    if (std::strcmp(sqlite3_column_name(statement_, column), name) == 0) return columns_[name] = column;
   }
   std::abort();
 }
@@ -157,14 +163,14 @@ absl::Status Database::SyncLog() {
 bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
 absl::StatusOr<std::unique_ptr<Statement>> Database::Prepare(const char* sql) {
-  auto& prepared = statements_[sql];
-  if (prepared == nullptr) {
+  Prepared& prepared = statements_[sql];
+  if (prepared.statement == nullptr) {
     sqlite3_stmt* made = nullptr;
     const int code = sqlite3_prepare_v3(handle_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &made, nullptr);
-    prepared.reset(made);
+    prepared.statement.reset(made);
     if (code != SQLITE_OK) return ErrorOf(handle_.get(), code);
   }
-  return std::make_unique<Statement>(handle_.get(), prepared.get());
+  return std::make_unique<Statement>(handle_.get(), prepared.statement.get(), prepared.columns);
 }
 
 }  // namespace joinery::storage

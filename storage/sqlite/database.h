@@ -22,7 +22,12 @@ namespace joinery::storage {
 // program in the case of a column.
 class Statement {
  public:
-  Statement(sqlite3* database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
+  // Where the columns were found before, by the address of their names. SQLite compares names one by one, which for a
+  // row of a job took as long as to read it.
+  using Columns = std::unordered_map<const char*, int>;
+
+  Statement(sqlite3* database, sqlite3_stmt* statement, Columns& columns)
+      : database_(database), statement_(statement), columns_(columns) {}
   ~Statement();
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
@@ -50,6 +55,7 @@ class Statement {
 
   sqlite3* const database_;
   sqlite3_stmt* const statement_;
+  Columns& columns_;
   absl::Status bound_;
 };
 
@@ -87,11 +93,16 @@ class Database {
     void operator()(sqlite3_stmt* statement) const;
   };
 
+  struct Prepared {
+    std::unique_ptr<sqlite3_stmt, FinalizeStatement> statement;
+    Statement::Columns columns;
+  };
+
   explicit Database(std::string path) : path_(std::move(path)) {}
 
   const std::string path_;
   std::unique_ptr<sqlite3, CloseDatabase> handle_;
-  std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, FinalizeStatement>> statements_;
+  std::unordered_map<const char*, Prepared> statements_;
 };
 
 // Calls `body`, which returns a Status or StatusOr, in a transaction that takes the right to write at once. Commits if

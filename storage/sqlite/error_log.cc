@@ -63,6 +63,10 @@ void CountSqliteError(int code) {
 
 absl::Status WatchSqliteErrors(SqliteErrorSink sink) {
   TheErrorLog().sink = std::move(sink);
+  // Nobody asks how much memory SQLite has, and to count it takes a mutex that all connections share.
+  if (sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK) {
+    return absl::FailedPreconditionError("SQLite was used before it was set up");
+  }
   // The interface of this setting is C's: a pointer to the function, and one for it.
   if (sqlite3_config(SQLITE_CONFIG_LOG, &Report, nullptr) == SQLITE_OK) return absl::OkStatus();
   return absl::FailedPreconditionError("SQLite was used before its errors were watched");

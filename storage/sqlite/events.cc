@@ -15,21 +15,29 @@ namespace {
 // Events come at least twice a second, or late after the server was away.
 constexpr absl::Duration kLongestAgo = absl::Minutes(10);
 
-absl::StatusOr<int64_t> NextSequence(Database& database, int64_t number) {
-  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kNextSequence));
-  RETURN_IF_ERROR(statement->BindInteger(":number", number).Step().status());
-  return statement->Integer("last_event");
+absl::StatusOr<int64_t> LastEvent(Database& database, int64_t number) {
+  ASSIGN_OR_RETURN(const auto row, database.Prepare(statements::kGetLastEvent));
+  RETURN_IF_ERROR(row->BindInteger(":number", number).Step().status());
+  return row->Integer("last_event");
 }
 
-// Under the event's own time.
-absl::Status AppendEvent(Database& database, int64_t number, v1::JobEvent event) {
-  ASSIGN_OR_RETURN(const int64_t sequence, NextSequence(database, number));
-  event.set_sequence(sequence);
-  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kInsertEvent));
-  return statement->BindInteger(":number", number)
-      .BindInteger(":sequence", sequence)
-      .BindBlob(":event", event.SerializeAsString())
-      .Run();
+absl::Status SetLastEvent(Database& database, int64_t number, int64_t sequence) {
+  ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kSetLastEvent));
+  return statement->BindInteger(":number", number).BindInteger(":last_event", sequence).Run();
+}
+
+// Numbers them and keeps them under their own times. The job's row, which is large, is written once.
+absl::Status AppendTimed(Database& database, int64_t number, absl::Span<v1::JobEvent> events) {
+  ASSIGN_OR_RETURN(int64_t sequence, LastEvent(database, number));
+  for (v1::JobEvent& event : events) {
+    event.set_sequence(++sequence);
+    ASSIGN_OR_RETURN(const auto statement, database.Prepare(statements::kInsertEvent));
+    RETURN_IF_ERROR(statement->BindInteger(":number", number)
+                        .BindInteger(":sequence", sequence)
+                        .BindBlob(":event", event.SerializeAsString())
+                        .Run());
+  }
+  return SetLastEvent(database, number, sequence);
 }
 
 absl::Status SetProgress(Database& database, int64_t number, const v1::Progress& progress) {
@@ -81,7 +89,7 @@ absl::Status AppendStateEvent(Database& database, int64_t number, const v1::Job&
   *event.mutable_job() = job;
   event.mutable_job()->clear_spec();
   *event.mutable_time() = ToTimestamp(now);
-  return AppendEvent(database, number, std::move(event));
+  return AppendTimed(database, number, absl::MakeSpan(&event, 1));
 }
 
 absl::StatusOr<v1::Job> ReadChangedJob(Database& database, int64_t number, absl::Time now) {
@@ -95,9 +103,9 @@ absl::Status AppendEvents(Database& database, int64_t number, absl::Span<const v
   SetTimes(timed, now);
   const v1::Progress* newest_progress = nullptr;
   for (const v1::JobEvent& event : timed) {
-    RETURN_IF_ERROR(AppendEvent(database, number, event));
     if (event.has_progress()) newest_progress = &event.progress();
   }
+  RETURN_IF_ERROR(AppendTimed(database, number, absl::MakeSpan(timed)));
   if (newest_progress == nullptr) return absl::OkStatus();
   RETURN_IF_ERROR(NoteStages(database, number, timed));
   return SetProgress(database, number, *newest_progress);

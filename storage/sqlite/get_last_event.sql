@@ -1,0 +1,1 @@
+SELECT last_event FROM jobs WHERE number = :number;

@@ -1,0 +1,1 @@
+UPDATE jobs SET last_event = :last_event WHERE number = :number;
