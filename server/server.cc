@@ -39,6 +39,9 @@ constexpr int kIdleMilliseconds = 600'000;
 constexpr int kMaxMetadataBytes = 16 << 10;
 // Calls at a time on one connection.
 constexpr int kMaxStreams = 1'000;
+// Of a call's bytes, so many come before they are asked for: 40 MB/s over a line of 100 ms. Left to itself gRPC
+// measures how much the line holds, which is the more the longer an upload takes, and keeps as much of it in memory.
+constexpr int kWindowBytes = 4 << 20;
 
 void Configure(grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(grpc::ResourceQuota("joineryd").SetMaxThreads(kMaxThreads));
@@ -54,6 +57,8 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMilliseconds);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
 }
 
 JobQueueOptions Observed(JobQueueOptions options, Observer& observer) {

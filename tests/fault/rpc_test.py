@@ -131,13 +131,13 @@ def test_f24_slow_readers_do_not_fill_the_servers_memory(service, api, messages)
 
 @pytest.mark.skipif(bool(os.environ.get("JOINERY_SANITIZER")), reason="a sanitizer keeps memory that was freed")
 def test_memory_does_not_grow_with_an_upload(service, api):
-    """A blob of 256 MiB goes through a server that never has half as much."""
+    """A blob of 256 MiB goes through a server that has little more for it than for one of 1 MiB."""
     content = bytes(256 << 20)
     api.upload(content[:1 << 20])
     before = peak_bytes(service.server.pid)
     api.upload(content)
     grown = peak_bytes(service.server.pid) - before
-    assert grown < len(content) // 2, f"{grown} bytes more"
+    assert grown < 16 << 20, f"{grown} bytes more"
 
 
 def test_f11_many_clients_return_at_once_after_a_restart(service, api, messages):

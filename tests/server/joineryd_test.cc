@@ -10,6 +10,7 @@
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,14 @@ class Joineryd {
     return text;
   }
   void Kill(int signal) const { kill(pid_, signal); }
+  // The most memory that it has had.
+  int64_t PeakBytes() const {
+    const absl::StatusOr<std::string> status = base::ReadFile(absl::StrCat("/proc/", pid_, "/status"), 64 << 10);
+    if (!status.ok()) return 0;
+    int64_t kilobytes = 0;
+    std::istringstream(status->substr(status->find("VmHWM:") + 6)) >> kilobytes;
+    return kilobytes << 10;
+  }
   // What waitpid says.
   int Wait() {
     int status = 0;
@@ -195,6 +204,42 @@ TEST(JoinerydTest, F21_KilledInTheMiddleOfAnUploadItGoesOnWhereItWas) {
   EXPECT_TRUE(upload(2 << 20, 3 << 20).ok());
   EXPECT_TRUE(std::filesystem::is_empty(folder / "incoming"));
   EXPECT_EQ(received(), 3 << 20);
+}
+
+// As fast as it goes: what is in flight is bounded by the server's window, not by how long the upload lasts.
+grpc::Status UploadZeros(v1::BlobService::Stub& stub, int64_t size) {
+  const std::string piece(1 << 20, '\0');
+  base::Sha256Hasher hasher;
+  for (int64_t offset = 0; offset < size; offset += 1 << 20) hasher.Update(piece);
+  grpc::ClientContext context;
+  v1::UploadBlobResponse response;
+  const auto writer = stub.UploadBlob(&context, &response);
+  v1::UploadBlobRequest message;
+  message.mutable_header()->set_digest(hasher.Finish());
+  message.mutable_header()->set_size(size);
+  writer->Write(message);
+  for (int64_t offset = 0; offset < size; offset += 1 << 20) {
+    message.mutable_chunk()->set_offset(offset);
+    message.mutable_chunk()->set_data(piece);
+    writer->Write(message);
+  }
+  writer->WritesDone();
+  return writer->Finish();
+}
+
+TEST(JoinerydTest, MemoryDoesNotGrowWithAnUpload) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps memory that was freed";
+#endif
+  const TemporaryFolder folder;
+  Joineryd server({"--data-dir", folder.path(), "--listen", "127.0.0.1:0"});
+  const auto stub =
+      v1::BlobService::NewStub(grpc::CreateChannel(AddressOf(server.ReadLine()), grpc::InsecureChannelCredentials()));
+  ASSERT_TRUE(UploadZeros(*stub, 16 << 20).ok());
+  const int64_t before = server.PeakBytes();
+  ASSERT_TRUE(UploadZeros(*stub, 512 << 20).ok());
+  EXPECT_GT(before, 0);
+  EXPECT_LT(server.PeakBytes() - before, 8 << 20);
 }
 
 }  // namespace
