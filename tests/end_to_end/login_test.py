@@ -5,14 +5,14 @@ import pty
 import stat
 import subprocess
 
-from programs import BIN, DEADLINE, files_below, wait_until
+from programs import BIN, DEADLINE, SLOWNESS, files_below, wait_until
 from secured import Secured
 
 
 def _joinery(programs, *words, text=None):
     """Without JOINERY_SERVER, with `text` on standard input."""
     return subprocess.run([BIN / "joinery", *map(str, words)], input=text, stdin=None if text else subprocess.DEVNULL,
-                          text=True, capture_output=True, timeout=DEADLINE, env=programs.environment, check=False)
+                          text=True, capture_output=True, timeout=DEADLINE * SLOWNESS, env=programs.environment, check=False)
 
 
 def test_login_keeps_server_and_token_for_its_owner_alone(programs, secured):

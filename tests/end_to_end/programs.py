@@ -14,8 +14,11 @@ import time
 
 BIN = pathlib.Path(os.environ.get("JOINERY_BIN") or pathlib.Path(__file__).resolve().parents[2] / "build/dev/bin")
 DEADLINE = 60  # Seconds; generous, because the machine may be busy.
+_HAS_SANITIZER = bool(os.environ.get("JOINERY_SANITIZER"))
+# How many times as long programs may take: every wait here, and every time that a test measures, is stretched by it.
+SLOWNESS = 8 if _HAS_SANITIZER else 1
 # A sanitizer maps terabytes of addresses: no program that has one starts within a worker's limit.
-NO_MEMORY_LIMIT = ["--memory-limit", "0"] if os.environ.get("JOINERY_SANITIZER") else []
+NO_MEMORY_LIMIT = ["--memory-limit", "0"] if _HAS_SANITIZER else []
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -24,6 +27,7 @@ Completed = collections.namedtuple("Completed", "code out err")
 
 def wait_until(condition, what, seconds=DEADLINE):
     """Returns the first true value of condition(); fails after so many seconds."""
+    seconds *= SLOWNESS
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -89,6 +93,7 @@ class Process:
         self._process.wait()
 
     def wait(self, seconds=DEADLINE):
+        seconds *= SLOWNESS
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -97,6 +102,7 @@ class Process:
 
     def lines(self, seconds=DEADLINE):
         """Lines of standard output as they come, to the end of the program."""
+        seconds *= SLOWNESS
         end, shown = time.monotonic() + seconds, 0
         while True:
             ended = not self.is_running()  # Asked before reading, so that nothing is missed.

@@ -8,7 +8,7 @@ import tarfile
 import numpy as np
 import pytest
 from inputs import write_inputs
-from programs import wait_until
+from programs import NO_MEMORY_LIMIT, wait_until
 from proxy import Proxy
 from stub import is_stub_artifact
 
@@ -31,7 +31,7 @@ def worker(programs, service):
     """Starts a worker that reaches the server at this address."""
     def start(address):
         return programs.start("joinery-worker", "--server", address, "--name", "worker", "--compiler", COMPILER,
-                              "--cache-dir", programs.folder / "cache", "--work-dir", service.work)
+                              "--cache-dir", programs.folder / "cache", "--work-dir", service.work, *NO_MEMORY_LIMIT)
     return start
 
 

@@ -11,10 +11,11 @@ import time
 # Otherwise gRPC holds up every program that is started until all calls have ended.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 import grpc
+from programs import SLOWNESS
 
 PROTOS = pathlib.Path(__file__).resolve().parents[2] / "protos"
 CHUNK = 256 << 10  # Bytes.
-CALL_SECONDS = 5
+CALL_SECONDS = 5 * SLOWNESS
 _AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 _CHANNEL_OPTIONS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50),
                     ("grpc.max_reconnect_backoff_ms", 300), ("grpc.use_local_subchannel_pool", 1)]
@@ -42,7 +43,7 @@ def is_passing(error):
 
 def patiently(call, seconds=120):
     """What call() returns at last."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOWNESS
     while True:
         try:
             return call()
@@ -173,7 +174,7 @@ class Api:
         """Every event of a job to its last, over any number of broken connections; each exactly once, in order."""
         jobs, seen = self._messages.jobs, 0
         call = self._method("unary_stream", "JobService/WatchJob", jobs.JobEvent)
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * SLOWNESS
         while True:
             try:
                 for event in call(jobs.WatchJobRequest(id=job_id, after_sequence=seen),
