@@ -11,7 +11,7 @@ import sys
 import inputs as build_inputs
 import numpy as np
 import pytest
-from programs import processes_in, wait_until
+from programs import NO_MEMORY_LIMIT, processes_in, wait_until
 
 STAND_IN = pathlib.Path(__file__).resolve().parent / "stand_in/vendor_tool.py"
 PULSAR2 = {
@@ -250,6 +250,7 @@ def test_a_job_fails_with_the_tools_words(service, pulsar2_inputs, tool):
     assert job["failure"]["fault_of"] == "FAULT_OF_USER"
 
 
+@pytest.mark.skipif(bool(NO_MEMORY_LIMIT), reason="no compiler with a sanitizer starts within a limit of memory")
 def test_the_jobs_memory_limit_holds_for_the_tool(service, pulsar2_inputs, tool):
     service.start_server()
     service.start_worker(*worker_options(tool(fault="memory")), "--memory-limit", "3GiB")
