@@ -1,5 +1,6 @@
 """Fixtures of the end-to-end tests, and how a skipped test is told to ctest."""
 
+import os
 import pathlib
 import tempfile
 
@@ -10,6 +11,10 @@ import secured as secured_service
 import service as real_service
 
 SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt.
+
+# Otherwise gRPC stops its threads whenever a program is started, and now and then waits for them for ever. Said here,
+# before any test imports it.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 @pytest.fixture
