@@ -23,7 +23,8 @@ JOINERY_SANITIZER_HOOK __tsan_default_options() {
 JOINERY_SANITIZER_HOOK __tsan_default_suppressions() {
   return "race:grpc::internal::InterceptorBatchMethodsImpl\n"
          "race:joinery::testing::FakeBlobs\n"
-         "race:joinery::testing::FakeJobs\n";
+         "race:joinery::testing::FakeJobs\n"
+         "race:joinery::testing::FakeWorkers\n";
 }
 
 // The worker's sandbox forbids what a search for leaks does. The compiler's leaks are found where it runs outside.
