@@ -2,6 +2,8 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include <utility>
 
@@ -12,6 +14,9 @@ namespace joinery::credentials {
 namespace {
 
 using grpc::experimental::InterceptionHookPoints;
+
+// As the server does.
+constexpr unsigned int kRefreshSeconds = 10;
 
 // gRPC's own call credentials refuse plain text, also to this machine.
 class TokenSender : public grpc::experimental::Interceptor {
@@ -43,7 +48,15 @@ class TokenSenderFactory : public grpc::experimental::ClientInterceptorFactoryIn
 
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentialsOf(const Credentials& credentials) {
   if (!credentials.encrypted) return grpc::InsecureChannelCredentials();
-  return grpc::SslCredentials({credentials.authorities, credentials.key, credentials.certificate});
+  grpc::experimental::TlsChannelCredentialsOptions tls;
+  const bool has_certificate = !credentials.certificate_file.empty();
+  if (has_certificate || !credentials.authorities_file.empty()) {
+    tls.set_certificate_provider(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+        credentials.key_file, credentials.certificate_file, credentials.authorities_file, kRefreshSeconds));
+  }
+  if (!credentials.authorities_file.empty()) tls.watch_root_certs();
+  if (has_certificate) tls.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(tls);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// The way to a server: encrypted, and with the token in every call, as the credentials say. A token from a file is that
-// which the file holds at the time of the call.
+// The way to a server: encrypted, and with the token in every call, as the credentials say. The files that these name
+// may be exchanged: a call has the token that the file holds then, and a new connection the certificates of at most ten
+// seconds before.
 #pragma once
 
 #include <grpcpp/channel.h>

@@ -37,9 +37,9 @@ absl::StatusOr<std::string> ReadToken(const Sources& sources) {
   return ReadTokenFile(sources.token_file);
 }
 
-absl::StatusOr<std::string> ReadPem(const std::string& path, absl::string_view option, absl::string_view what) {
-  ASSIGN_OR_RETURN(std::string pem, base::ReadFile(path, kMaxPemSize));
-  if (absl::StrContains(pem, "-----BEGIN ") && absl::StrContains(pem, what)) return pem;
+absl::Status CheckPem(const std::string& path, absl::string_view option, absl::string_view what) {
+  ASSIGN_OR_RETURN(const std::string pem, base::ReadFile(path, kMaxPemSize));
+  if (absl::StrContains(pem, "-----BEGIN ") && absl::StrContains(pem, what)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(option, " ", path, " holds no ", absl::AsciiStrToLower(what),
                                                  "; it should be a PEM file with a line -----BEGIN ", what, "-----"));
 }
@@ -66,11 +66,14 @@ absl::StatusOr<Credentials> ReadCredentials(const Sources& sources) {
   if (sources.token.empty()) credentials.token_file = sources.token_file;
   credentials.encrypted = !sources.tls_ca.empty();
   if (credentials.encrypted && sources.tls_ca != kSystemAuthorities) {
-    ASSIGN_OR_RETURN(credentials.authorities, ReadPem(sources.tls_ca, "--tls-ca", "CERTIFICATE"));
+    RETURN_IF_ERROR(CheckPem(sources.tls_ca, "--tls-ca", "CERTIFICATE"));
+    credentials.authorities_file = sources.tls_ca;
   }
   if (!sources.tls_cert.empty()) {
-    ASSIGN_OR_RETURN(credentials.certificate, ReadPem(sources.tls_cert, "--tls-cert", "CERTIFICATE"));
-    ASSIGN_OR_RETURN(credentials.key, ReadPem(sources.tls_key, "--tls-key", "PRIVATE KEY"));
+    RETURN_IF_ERROR(CheckPem(sources.tls_cert, "--tls-cert", "CERTIFICATE"));
+    RETURN_IF_ERROR(CheckPem(sources.tls_key, "--tls-key", "PRIVATE KEY"));
+    credentials.certificate_file = sources.tls_cert;
+    credentials.key_file = sources.tls_key;
   }
   return credentials;
 }

@@ -33,9 +33,9 @@ struct Credentials {
   std::string token_file = {};
   bool encrypted = false;
   // Empty, if encrypted: the authorities that this machine trusts.
-  std::string authorities = {};
-  std::string certificate = {};
-  std::string key = {};
+  std::string authorities_file = {};
+  std::string certificate_file = {};
+  std::string key_file = {};
 };
 
 // Errors: kInvalidArgument options do not belong together or a file is none of that kind · those of reading.

@@ -100,6 +100,9 @@ def test_the_wrong_server_gets_no_token(programs, service):
     stranger = ["--tls-ca", secured.keys / "stranger.pem", "--token-file", secured.root]
     _error(service.client("info", *stranger), 4, "is not of an authority in --tls-ca")
     _error(secured.client(secured.root, "info"), 4, "the server's certificate is not for 127.0.0.1")
+    # Nor do the authorities of this machine know it.
+    system = ["--tls-ca", "system", "--token-file", secured.root]
+    _error(service.client("info", *system), 4, "is not of an authority in --tls-ca")
     worker = service.start_worker(*stranger)
     wait_until(lambda: "is not of an authority in --tls-ca" in worker.err(), "the worker says what is wrong")
     assert worker.is_running()
@@ -189,6 +192,31 @@ def _replace(path, text):
     beside = path.with_suffix(".new")
     beside.write_text(text)
     beside.rename(path)
+
+
+def test_u06_a_workers_certificate_and_authority_are_exchanged_while_it_runs(programs, service, inputs):
+    secured = Secured(programs, service, client_authority="clients")
+    make_certificate(secured.keys, "ca", "ann", "DNS:ann")
+    for name in ("own", "renewed"):
+        make_certificate(secured.keys, "ca" if name == "own" else "stranger", name, f"DNS:{name}")
+    (secured.keys / "trusted.pem").write_text((secured.keys / "ca.pem").read_text())
+    worker = service.start_worker("--tls-ca", secured.keys / "trusted.pem", "--token-file", secured.worker_token,
+                                  *_certificate(secured, "own"))
+    ask = ["workers", *secured.options(secured.root), *_certificate(secured, "ann")]
+    wait_until(lambda: service.json(*ask)["items"], "the worker is known")
+    # All of another authority: the worker's certificate, what the server wants, the server's own.
+    for name, new in (("trusted", "stranger"), ("own", "renewed"), ("clients", "stranger")):
+        _replace(secured.keys / f"{name}.pem", (secured.keys / f"{new}.pem").read_text())
+    _replace(secured.keys / "own.key", (secured.keys / "renewed.key").read_text())
+    make_certificate(secured.keys, "stranger", "server", "IP:127.0.0.1")
+    make_certificate(secured.keys, "stranger", "ann", "DNS:ann")
+    service.server.kill()
+    service.server.wait(10)
+    service.start_server(options=secured.server_options)
+    done = service.client("build", *inputs.client_arguments(), "--tls-ca", secured.keys / "stranger.pem", "--token-file",
+                          secured.first_token("ann", "default", "submit"), *_certificate(secured, "ann"))
+    assert done.code == 0, done.err
+    assert worker.is_running()
 
 
 def test_u06_a_workers_token_is_exchanged_while_it_runs(programs, secured, inputs):

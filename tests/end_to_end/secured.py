@@ -37,8 +37,9 @@ class Secured:
             # A file of its own, which a test may exchange.
             (self.keys / f"{client_authority}.pem").write_text((self.keys / "ca.pem").read_text())
         mutual = ["--tls-client-ca", self.keys / f"{client_authority}.pem"] if client_authority else []
-        service.start_server(options=["--tls-cert", self.keys / "server.pem", "--tls-key", self.keys / "server.key",
-                                      "--log-level", "debug", *mutual])
+        self.server_options = ["--tls-cert", self.keys / "server.pem", "--tls-key", self.keys / "server.key",
+                               "--log-level", "debug", *mutual]
+        service.start_server(options=self.server_options)
 
     def keep(self, name, secret):
         self.secrets.append(secret)
