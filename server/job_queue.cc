@@ -115,12 +115,15 @@ absl::StatusOr<storage::Submission> JobQueue::Prepare(const access::Caller& call
   return submission;
 }
 
-absl::StatusOr<v1::Job> JobQueue::Create(const access::Caller& caller, const v1::CreateJobRequest& request) {
+absl::Status JobQueue::Create(const access::Caller& caller, const v1::CreateJobRequest& request, CreateDone done) {
   ASSIGN_OR_RETURN(storage::Submission submission, Prepare(caller, request.spec(), request.options()));
   submission.request_id = request.request_id();
-  ASSIGN_OR_RETURN(storage::EnqueuedJob enqueued, jobs_.Enqueue(submission));
-  if (enqueued.created) Announce(enqueued.job);
-  return std::move(enqueued.job);
+  jobs_.Enqueue(std::move(submission), [this, done = std::move(done)](absl::StatusOr<storage::EnqueuedJob> enqueued) {
+    if (!enqueued.ok()) return done(enqueued.status());
+    if (enqueued->created) Announce(enqueued->job);
+    done(std::move(enqueued->job));
+  });
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<v1::Job>> JobQueue::CreateArray(const access::Caller& caller,

@@ -45,8 +45,10 @@ class JobQueue {
 
   absl::Duration lease_term() const { return options_.lease_term; }
 
+  // Answers by calling `done`, in a thread that others wait for, unless it returns an error.
   // Errors: those of JobStore::Enqueue · kFailedPrecondition a blob is missing or has another size.
-  absl::StatusOr<v1::Job> Create(const access::Caller& caller, const v1::CreateJobRequest& request);
+  using CreateDone = std::function<void(absl::StatusOr<v1::Job>)>;
+  absl::Status Create(const access::Caller& caller, const v1::CreateJobRequest& request, CreateDone done);
   // The jobs in the order of the request.
   absl::StatusOr<std::vector<v1::Job>> CreateArray(const access::Caller& caller,
                                                    const v1::CreateJobArrayRequest& request);

@@ -41,20 +41,10 @@ absl::StatusOr<storage::JobQuery> ParseQuery(const v1::ListJobsRequest& request)
 }
 
 // A job that does not say otherwise is a part of the call that creates it.
-void SetTrace(const grpc::ServerContext& context, v1::JobOptions& options) {
+void SetTrace(const grpc::ServerContextBase& context, v1::JobOptions& options) {
   if (telemetry::ParseTraceparent(options.traceparent()).has_value()) return;
   const std::optional<telemetry::TraceContext> trace = telemetry::TraceOf(context);
   options.set_traceparent(trace.has_value() ? telemetry::FormatTraceparent(*trace) : "");
-}
-
-absl::Status Create(JobQueue& queue, const access::Caller& caller, const grpc::ServerContext& context,
-                    v1::CreateJobRequest request, v1::Job& response) {
-  RETURN_IF_ERROR(ValidateId("request_id", request.request_id()));
-  RETURN_IF_ERROR(ValidateSpec(request.spec()));
-  RETURN_IF_ERROR(ValidateOptions(request.options()));
-  SetTrace(context, *request.mutable_options());
-  ASSIGN_OR_RETURN(response, queue.Create(caller, request));
-  return absl::OkStatus();
 }
 
 absl::Status ValidateArray(const v1::CreateJobArrayRequest& request) {
@@ -106,12 +96,34 @@ absl::StatusOr<access::Caller> JobService::Authenticate(const grpc::ServerContex
   return authenticator_.Authenticate(context, access::Scope::kSubmit | access::Scope::kAdmin);
 }
 
-grpc::Status JobService::CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request,
-                                   v1::Job* response) {
-  return Handle("CreateJob", [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const access::Caller caller, authenticator_.Authenticate(*context, access::Scope::kSubmit));
-    return Create(queue_, caller, *context, *request, *response);
+absl::Status JobService::Create(const grpc::CallbackServerContext& context, grpc::ByteBuffer bytes,
+                                JobQueue::CreateDone done) {
+  ASSIGN_OR_RETURN(const access::Caller caller, authenticator_.Authenticate(context, access::Scope::kSubmit));
+  v1::CreateJobRequest request;
+  if (!grpc::SerializationTraits<v1::CreateJobRequest>::Deserialize(&bytes, &request).ok()) {
+    return absl::InvalidArgumentError("the bytes of the request are no CreateJobRequest");
+  }
+  RETURN_IF_ERROR(ValidateId("request_id", request.request_id()));
+  RETURN_IF_ERROR(ValidateSpec(request.spec()));
+  RETURN_IF_ERROR(ValidateOptions(request.options()));
+  SetTrace(context, *request.mutable_options());
+  return queue_.Create(caller, request, std::move(done));
+}
+
+grpc::ServerUnaryReactor* JobService::CreateJob(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto done = [reactor, response](const absl::StatusOr<v1::Job>& job) {
+    if (!job.ok()) return reactor->Finish(Answer("CreateJob", job.status()));
+    bool owned = false;
+    reactor->Finish(grpc::SerializationTraits<v1::Job>::Serialize(*job, response, &owned));
+  };
+  const bool taken = executor_.Run([this, context, request, reactor, done] {
+    const grpc::Status status = Handle("CreateJob", [&] { return Create(*context, *request, done); });
+    if (!status.ok()) reactor->Finish(status);
   });
+  if (!taken) reactor->Finish(ToGrpcStatus(absl::UnavailableError("too many calls wait for the server; try again")));
+  return reactor;
 }
 
 grpc::Status JobService::CreateJobArray(grpc::ServerContext* context, const v1::CreateJobArrayRequest* request,

@@ -23,6 +23,8 @@ constexpr int kMaxThreads = 1000;
 // So many of the threads that have nothing to do stay, for whoever calls next; to start one takes longer than most
 // calls.
 constexpr int kIdleThreads = 256;
+// What they wait for is mostly each other.
+constexpr int kExecutorThreads = 4;
 // A chunk and what is around it.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxChunkBytes) + (64 << 10);
 constexpr std::chrono::milliseconds kLeaseCheckPeriod(200);
@@ -79,8 +81,9 @@ Server::Server(const ServerOptions& options, access::Authenticator& authenticato
       blob_access_(blobs, owners),
       upload_admission_(blobs, owners, options.uploads, AccountsOf(options)),
       queue_(jobs, blob_access_, Observed(options.jobs, monitoring_)),
+      executor_(kExecutorThreads),
       blob_service_(authenticator, blobs, blob_access_, upload_admission_, monitoring_),
-      job_service_(authenticator, queue_),
+      job_service_(authenticator, queue_, executor_),
       worker_service_(authenticator, queue_),
       server_service_(authenticator, queue_, blobs, clock, options.uploads.max_blob_bytes) {}
 

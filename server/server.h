@@ -20,6 +20,7 @@
 #include "server/admin_service.h"
 #include "server/blob_access.h"
 #include "server/blob_service.h"
+#include "server/executor.h"
 #include "server/job_queue.h"
 #include "server/job_service.h"
 #include "server/monitoring.h"
@@ -84,6 +85,7 @@ class Server {
   BlobAccess blob_access_;
   UploadAdmission upload_admission_;
   JobQueue queue_;
+  Executor executor_;
   BlobService blob_service_;
   JobService job_service_;
   WorkerService worker_service_;

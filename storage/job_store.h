@@ -8,11 +8,13 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "joinery/v1/jobs.pb.h"
@@ -153,7 +155,20 @@ class JobStore {
   // Queues a job. The same request of the same project again answers with the first job, as it is now.
   // Errors: kAlreadyExists the request_id was used with another spec or other options · kResourceExhausted the user
   // or project has as many jobs queued as the limit allows.
-  virtual absl::StatusOr<EnqueuedJob> Enqueue(const Submission& submission) = 0;
+  // Answers by calling `done` once, in a thread that others wait for: it must not wait, nor throw.
+  using EnqueueDone = std::function<void(absl::StatusOr<EnqueuedJob>)>;
+  virtual void Enqueue(Submission submission, EnqueueDone done) = 0;
+  // Waits for the answer.
+  absl::StatusOr<EnqueuedJob> Enqueue(const Submission& submission) {
+    absl::StatusOr<EnqueuedJob> answer = absl::UnknownError("not answered");
+    absl::Notification answered;
+    Enqueue(submission, [&](absl::StatusOr<EnqueuedJob> enqueued) {
+      answer = std::move(enqueued);
+      answered.Notify();
+    });
+    answered.WaitForNotification();
+    return answer;
+  }
 
   // Queues all of them, or none. They must be of one user and project; `request_id` is that of the whole, their own do
   // not count. Otherwise as Enqueue.

@@ -343,21 +343,42 @@ void SqliteJobStore::TellOf(absl::Span<const v1::Job> jobs) const {
   for (const v1::Job& job : jobs) told_(job);
 }
 
-absl::StatusOr<EnqueuedJob> SqliteJobStore::Enqueue(const Submission& submission) {
+absl::StatusOr<EnqueuedJob> SqliteJobStore::InsertOrFind(Database& database, const Submission& submission,
+                                                         const Moment& now) const {
   const std::string request_id = StoredRequestId(submission.project, submission.request_id, -1);
-  return Write(Durability::kPowerLoss, [&](Database& database, const Moment& now) -> absl::StatusOr<EnqueuedJob> {
-    ASSIGN_OR_RETURN(const std::optional<int64_t> earlier,
-                     FindNumber(database, statements::kFindRequest, ":request_id", request_id));
-    if (earlier.has_value()) {
-      ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, *earlier));
-      RETURN_IF_ERROR(CheckSameRequest(job, submission));
-      return EnqueuedJob{std::move(job), false};
-    }
-    if (!submission.answer.has_value()) RETURN_IF_ERROR(CheckQueuedLimits(database, submission, 1, limits_));
-    ASSIGN_OR_RETURN(v1::Job job, InsertJob(database, submission, request_id, {}, now, random_));
-    RETURN_IF_ERROR(AuditSubmission(database, submission, job, now));
-    return EnqueuedJob{std::move(job), true};
-  });
+  ASSIGN_OR_RETURN(const std::optional<int64_t> earlier,
+                   FindNumber(database, statements::kFindRequest, ":request_id", request_id));
+  if (earlier.has_value()) {
+    ASSIGN_OR_RETURN(v1::Job job, ReadJob(database, *earlier));
+    RETURN_IF_ERROR(CheckSameRequest(job, submission));
+    return EnqueuedJob{std::move(job), false};
+  }
+  if (!submission.answer.has_value()) RETURN_IF_ERROR(CheckQueuedLimits(database, submission, 1, limits_));
+  ASSIGN_OR_RETURN(v1::Job job, InsertJob(database, submission, request_id, {}, now, random_));
+  RETURN_IF_ERROR(AuditSubmission(database, submission, job, now));
+  return EnqueuedJob{std::move(job), true};
+}
+
+void SqliteJobStore::Enqueue(Submission submission, EnqueueDone done) {
+  // Of what a write begins with and what it comes to.
+  struct State {
+    Submission submission;
+    EnqueueDone done;
+    absl::StatusOr<EnqueuedJob> result = absl::UnknownError("not run");
+  };
+  auto state = std::make_shared<State>(State{std::move(submission), std::move(done)});
+  writer_->Start(
+      Durability::kPowerLoss,
+      [this, state](Database& database) -> absl::Status {
+        const Moment now = Now();
+        state->result = InsertOrFind(database, state->submission, now);
+        RETURN_IF_ERROR(state->result.status());
+        return WriteQueueTime(database, now);
+      },
+      [state](const absl::Status& status) {
+        if (!status.ok()) state->result = status;
+        state->done(std::move(state->result));
+      });
 }
 
 absl::StatusOr<EnqueuedArray> SqliteJobStore::EnqueueArray(absl::Span<const Submission> submissions,

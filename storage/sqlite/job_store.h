@@ -40,11 +40,12 @@ class SqliteJobStore : public JobStore {
                                                               const base::Clock& clock, RandomSource random);
 
   using JobStore::Cancel;
+  using JobStore::Enqueue;
   using JobStore::Finish;
   using JobStore::SetWorkerDrain;
 
   void OnSharedChange(std::function<void(const v1::Job&)> told) override { told_ = std::move(told); }
-  absl::StatusOr<EnqueuedJob> Enqueue(const Submission& submission) override;
+  void Enqueue(Submission submission, EnqueueDone done) override;
   absl::StatusOr<EnqueuedArray> EnqueueArray(absl::Span<const Submission> submissions,
                                              const std::string& request_id) override;
   absl::StatusOr<std::optional<v1::Job>> FindAnswer(const std::string& project, const v1::JobSpec& spec) override;
@@ -82,6 +83,7 @@ class SqliteJobStore : public JobStore {
   // Runs `body`, which is given the database and now and returns a StatusOr, as Writer::Run does.
   template <typename Body>
   auto Write(Durability durability, const Body& body) -> std::invoke_result_t<Body, Database&, const Moment&>;
+  absl::StatusOr<EnqueuedJob> InsertOrFind(Database& database, const Submission& submission, const Moment& now) const;
   void TellOf(absl::Span<const v1::Job> jobs) const;
   absl::StatusOr<bool> AnyToExpire();
   absl::StatusOr<bool> AnyWaitingToNote(absl::Duration period);

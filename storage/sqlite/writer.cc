@@ -32,7 +32,46 @@ absl::Status RunInSavepoint(Database& database, absl::FunctionRef<absl::Status(D
   return status;
 }
 
+// Made before the Write that refers to it.
+struct KeptBody {
+  const std::function<absl::Status(Database&)> kept_body;
+};
+
 }  // namespace
+
+// Each has a condition of its own, since those of a commit are not to wake one after the other.
+struct Writer::AwaitedWrite : Writer::Write {
+  using Write::Write;
+
+  void Wait() {
+    std::unique_lock lock(mutex);
+    woken.wait(lock, [this] { return done; });
+  }
+
+  void Answer() override {
+    // Under the lock: whoever waits may not be gone before this has returned.
+    const std::lock_guard lock(mutex);
+    done = true;
+    woken.notify_one();
+  }
+
+  std::mutex mutex;
+  std::condition_variable woken;
+  bool done = false;
+};
+
+struct Writer::StartedWrite : KeptBody, Writer::Write {
+  StartedWrite(Durability durability_in, std::function<absl::Status(Database&)> body_in,
+               std::function<void(const absl::Status&)> done_in)
+      : KeptBody{std::move(body_in)}, Write(durability_in, kept_body), done(std::move(done_in)) {}
+
+  void Answer() override {
+    done(status);
+    delete this;
+  }
+
+  const std::function<void(const absl::Status&)> done;
+};
 
 Writer::Writer(std::unique_ptr<Database> database, std::unique_ptr<Database> waiting)
     : database_(std::move(database)),
@@ -60,18 +99,6 @@ Writer::~Writer() {
   answerer_.join();
 }
 
-void Writer::Write::Wait() {
-  std::unique_lock lock(mutex);
-  woken.wait(lock, [this] { return done; });
-}
-
-void Writer::Write::Wake() {
-  // Under the lock: whoever waits may not be gone before this has returned.
-  const std::lock_guard lock(mutex);
-  done = true;
-  woken.notify_one();
-}
-
 void Writer::Line::Add(const std::vector<Write*>& more) {
   const std::lock_guard lock(mutex);
   if (writes.empty()) changed.notify_one();
@@ -94,10 +121,16 @@ void Writer::Line::Close() {
 }
 
 absl::Status Writer::Run(Durability durability, absl::FunctionRef<absl::Status(Database&)> body) {
-  Write write{.durability = durability, .body = body};
+  AwaitedWrite write(durability, body);
   to_commit_.Add({&write});
   write.Wait();
   return write.status;
+}
+
+void Writer::Start(Durability durability, std::function<absl::Status(Database&)> body,
+                   std::function<void(const absl::Status&)> done) {
+  // Deletes itself.
+  to_commit_.Add({new StartedWrite(durability, std::move(body), std::move(done))});
 }
 
 void Writer::CommitUntilClosed() {
@@ -131,7 +164,7 @@ void Writer::AnswerUntilClosed() {
   while (true) {
     const std::vector<Write*> done = to_answer_.Take(kMaxBatch);
     if (done.empty()) return;
-    for (Write* const write : done) write->Wake();
+    for (Write* const write : done) write->Answer();
   }
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,7 +31,7 @@ class Writer {
   Writer(std::unique_ptr<Database> database, std::unique_ptr<Database> waiting);
   // With the file's newest schema. Errors: those of Database::Open and MigrateSchema.
   static absl::StatusOr<std::shared_ptr<Writer>> Open(const std::string& path, const std::string& vfs);
-  // Nobody may be in Run.
+  // Nobody may be in Run; what was started is finished first.
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -41,19 +42,24 @@ class Writer {
   // time, in a thread that is not the caller's.
   absl::Status Run(Durability durability, absl::FunctionRef<absl::Status(Database&)> body);
 
- private:
-  // Each has a condition of its own, since those of a commit are not to wake one after the other.
-  struct Write {
-    void Wait();
-    void Wake();
+  // Runs `body` as Run does, and calls `done` where Run would return, in a thread that others wait for.
+  void Start(Durability durability, std::function<absl::Status(Database&)> body,
+             std::function<void(const absl::Status&)> done);
 
-    Durability durability;
-    absl::FunctionRef<absl::Status(Database&)> body;
+ private:
+  struct Write {
+    Write(Durability durability_in, absl::FunctionRef<absl::Status(Database&)> body_in)
+        : durability(durability_in), body(body_in) {}
+    virtual ~Write() = default;
+    // It may be gone after this.
+    virtual void Answer() = 0;
+
+    const Durability durability;
+    const absl::FunctionRef<absl::Status(Database&)> body;
     absl::Status status = absl::OkStatus();
-    std::mutex mutex = {};
-    std::condition_variable woken = {};
-    bool done = false;
   };
+  struct AwaitedWrite;
+  struct StartedWrite;
   // Writes on their way from one thread to the next.
   struct Line {
     void Add(const std::vector<Write*>& more);

@@ -42,6 +42,18 @@ class JobQueueTest : public ::testing::Test {
     return request;
   }
 
+  static absl::StatusOr<v1::Job> Create(JobQueue& queue, const v1::CreateJobRequest& request) {
+    absl::StatusOr<v1::Job> answer = absl::UnknownError("not answered");
+    absl::Notification answered;
+    const absl::Status begun = queue.Create(access::LocalCaller(), request, [&](absl::StatusOr<v1::Job> job) {
+      answer = std::move(job);
+      answered.Notify();
+    });
+    if (!begun.ok()) return begun;
+    answered.WaitForNotification();
+    return answer;
+  }
+
   joinery::testing::TemporaryFolder folder_;
   joinery::testing::FakeClock clock_;
   joinery::testing::FakeBlobStore blobs_;
@@ -56,7 +68,7 @@ class JobQueueTest : public ::testing::Test {
 };
 
 TEST_F(JobQueueTest, AJobClaimedForAWorkerThatHasJustGoneReturnsToTheQueue) {
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(access::LocalCaller(), MakeRequest()));
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, Create(queue_, MakeRequest()));
   int asked = 0;
   const auto gone_after_the_claim = [&] { return ++asked > 1; };
   EXPECT_THAT(queue_.Lease({"worker", "1"}, absl::Seconds(1), gone_after_the_claim),
@@ -69,7 +81,7 @@ TEST_F(JobQueueTest, AVendorsToolIsALabelThatTheWorkerMustHave) {
   v1::CreateJobRequest request = MakeRequest();
   request.mutable_spec()->mutable_build()->set_vendor_tool("pulsar2");
   request.mutable_options()->mutable_requirements()->add_labels("lab");
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(access::LocalCaller(), request));
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, Create(queue_, request));
   EXPECT_THAT(job.options().requirements().labels(), ::testing::ElementsAre("lab", "vendor:pulsar2"));
   const auto is_gone = [] { return false; };
   storage::WorkerInfo worker{"worker", "1"};
@@ -84,14 +96,14 @@ TEST_F(JobQueueTest, AVendorsToolIsALabelThatTheWorkerMustHave) {
   request.set_request_id("again");
   request.mutable_spec()->mutable_build()->set_model_name("another");
   request.mutable_options()->mutable_requirements()->add_labels("vendor:pulsar2");
-  ASSERT_OK_AND_ASSIGN(const v1::Job again, queue_.Create(access::LocalCaller(), request));
+  ASSERT_OK_AND_ASSIGN(const v1::Job again, Create(queue_, request));
   EXPECT_THAT(again.options().requirements().labels(), ::testing::ElementsAre("lab", "vendor:pulsar2"));
 }
 
 TEST_F(JobQueueTest, C06_WatchersOfJobsThatShareARunEachSeeTheirOwnJobToItsEnd) {
-  ASSERT_OK_AND_ASSIGN(const v1::Job first, queue_.Create(access::LocalCaller(), MakeRequest("first")));
+  ASSERT_OK_AND_ASSIGN(const v1::Job first, Create(queue_, MakeRequest("first")));
   ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease({"worker", "1"}, absl::Seconds(1), [] { return false; }));
-  ASSERT_OK_AND_ASSIGN(const v1::Job second, queue_.Create(access::LocalCaller(), MakeRequest("second")));
+  ASSERT_OK_AND_ASSIGN(const v1::Job second, Create(queue_, MakeRequest("second")));
   EXPECT_EQ(second.merged_with(), first.id());
 
   std::map<std::string, std::vector<v1::JobEvent>> seen;
@@ -137,7 +149,7 @@ TEST_F(JobQueueTest, C15_HousekeepingGoesOnAfterTheDatabaseCouldNotBeWritten) {
                                                                        .vfs = joinery::testing::FaultyVfs::kName},
                                                                       clock_, joinery::testing::FakeRandomSource(1)));
   JobQueue queue(*jobs, access_, {.lease_term = absl::Seconds(15)});
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue.Create(access::LocalCaller(), MakeRequest()));
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, Create(queue, MakeRequest()));
   ASSERT_OK_AND_ASSIGN(const auto lease, queue.Lease({"worker", "1"}, absl::Seconds(1), [] { return false; }));
   ASSERT_TRUE(lease.has_value());
   clock_.Advance(absl::Seconds(15));
@@ -155,7 +167,7 @@ TEST_F(JobQueueTest, ALeaseThatDoesNotWaitAnswersAtOnce) {
 }
 
 TEST_F(JobQueueTest, AWatcherThatWantsNoMoreEndsTheWatch) {
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, queue_.Create(access::LocalCaller(), MakeRequest()));
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, Create(queue_, MakeRequest()));
   EXPECT_THAT(
       queue_.Watch(
           access::LocalCaller(), job.id(), 0, [] { return false; }, [](const v1::JobEvent&, bool) { return false; }),
@@ -167,7 +179,7 @@ TEST_F(JobQueueTest, AWatcherThatWantsNoMoreEndsTheWatch) {
 }
 
 TEST_F(JobQueueTest, AStoppedQueueGivesNoLeases) {
-  ASSERT_THAT(queue_.Create(access::LocalCaller(), MakeRequest()), IsOk());
+  ASSERT_THAT(Create(queue_, MakeRequest()), IsOk());
   queue_.Stop();
   EXPECT_THAT(queue_.Lease({"worker", "1"}, absl::Seconds(1), [] { return false; }),
               StatusIs(absl::StatusCode::kUnavailable, ::testing::_));

@@ -71,6 +71,45 @@ TEST_F(WriterTest, AFailedBodyLeavesNothingAndDoesNotHarmTheOthersOfItsCommit) {
   EXPECT_EQ(Count(), 16);
 }
 
+TEST_F(WriterTest, WhatWasStartedIsAnsweredOnceEachWithItsOwnStatus) {
+  std::atomic<int> added = 0;
+  std::atomic<int> refused = 0;
+  {
+    const auto writer = Open();
+    for (int i = 0; i < 600; ++i) {
+      writer->Start(
+          Durability::kPowerLoss,
+          [i](Database& database) -> absl::Status {
+            RETURN_IF_ERROR(database.Execute("INSERT INTO pending_work VALUES ('" + std::to_string(i) + "')"));
+            return i % 2 == 0 ? absl::OkStatus() : absl::AbortedError("refused");
+          },
+          [&](const absl::Status& status) {
+            added += status.ok() ? 1 : 0;
+            refused += absl::IsAborted(status) ? 1 : 0;
+          });
+    }
+    // The writer does not go before all are answered.
+  }
+  EXPECT_EQ(added, 300);
+  EXPECT_EQ(refused, 300);
+  EXPECT_EQ(Count(), 300);
+}
+
+TEST_F(WriterTest, WhatWasStartedIsToldThatTheDiskDoesNotSync) {
+  FaultyVfs::Register();
+  absl::Status status;
+  {
+    const auto writer = Open(FaultyVfs::kName);
+    FaultyVfs::FailSyncs(true);
+    writer->Start(
+        Durability::kPowerLoss,
+        [](Database& database) { return database.Execute("INSERT INTO pending_work VALUES ('started')"); },
+        [&](const absl::Status& told) { status = told; });
+  }
+  FaultyVfs::FailSyncs(false);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, ::testing::HasSubstr("joinery.db")));
+}
+
 TEST_F(WriterTest, WhatDoesNotAskForThePowerLossIsNotToldOfADiskThatDoesNotSync) {
   FaultyVfs::Register();
   const auto writer = Open(FaultyVfs::kName);
