@@ -228,7 +228,7 @@ grpc::Status UploadZeros(v1::BlobService::Stub& stub, int64_t size) {
 }
 
 TEST(JoinerydTest, MemoryDoesNotGrowWithAnUpload) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef JOINERY_HAS_SANITIZER
   GTEST_SKIP() << "a sanitizer keeps memory that was freed";
 #endif
   const TemporaryFolder folder;
