@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -64,6 +65,17 @@ struct Stops {
   std::stop_source hand_back;
 };
 
+// Whether one of `signals` comes within `time`. A process that is stopped and goes on is only interrupted: signal(7).
+bool IsSignalled(const sigset_t& signals, absl::Duration time) {
+  const Stopwatch stopwatch;
+  const absl::Time end = stopwatch.Now() + time;
+  while (true) {
+    const timespec timeout = absl::ToTimespec(std::max(end - stopwatch.Now(), absl::ZeroDuration()));
+    if (sigtimedwait(&signals, nullptr, &timeout) > 0) return true;
+    if (errno != EINTR) return false;
+  }
+}
+
 // The first SIGTERM or SIGINT requests `stop`, the second, or the end of `grace`, `hand_back`; the third ends the
 // process, and the kernel its child with it. To be called before there are other threads, so that all have the signals
 // blocked.
@@ -73,14 +85,14 @@ void HandleSignals(const std::shared_ptr<Stops>& stops, absl::Duration grace) {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals, grace, stops] {
+  // It may outlive main(), which takes the log down.
+  std::thread([signals, grace, stops, log = spdlog::default_logger()] {
     int signal = 0;
     sigwait(&signals, &signal);
-    spdlog::info("stopping signal={} grace={}", signal, absl::FormatDuration(grace));
+    log->info("stopping signal={} grace={}", signal, absl::FormatDuration(grace));
     stops->stop.request_stop();
-    const timespec timeout = absl::ToTimespec(grace);
-    const bool is_asked_again = sigtimedwait(&signals, nullptr, &timeout) > 0;
-    spdlog::info("handing back what runs because={}", is_asked_again ? "asked again" : "the grace is over");
+    const bool is_asked_again = IsSignalled(signals, grace);
+    log->info("handing back what runs because={}", is_asked_again ? "asked again" : "the grace is over");
     stops->hand_back.request_stop();
     sigwait(&signals, &signal);
     _exit(128 + signal);

@@ -1,6 +1,7 @@
 """Stopping: jobs that are cancelled, clients that are interrupted, services that are shut down."""
 
 import json
+import pathlib
 import signal
 import time
 
@@ -105,6 +106,27 @@ def test_worker_ends_its_job_before_it_stops(service, inputs, held_compiler):
     job = service.show(job_id)
     assert (job["state"], job["attempts"], job["worker"]) == ("JOB_STATE_SUCCEEDED", 1, "worker-1")
     assert service.show(queued)["state"] == "JOB_STATE_QUEUED"
+
+
+def test_worker_frozen_while_it_stops_keeps_its_grace(service, inputs, held_compiler):
+    """Going on after SIGSTOP is not the end of the time that its job has."""
+    service.start_server()
+    worker = service.start_worker(*held_compiler.options())
+    job_id = service.submit(inputs)
+    service.wait_until_calibrating(job_id)
+    worker.signal(signal.SIGTERM)
+    wait_until(lambda: "stopping" in worker.err(), "it stops")
+    worker.signal(signal.SIGSTOP)
+    state = pathlib.Path(f"/proc/{worker.pid}/stat")
+    wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "it is frozen")
+    worker.signal(signal.SIGCONT)
+    # Beyond any doubt: what it does when it goes on, it does at once.
+    time.sleep(0.5)
+    held_compiler.release()
+    assert worker.wait(30).code == 0, worker.transcript()
+    assert "handing back" not in worker.err()
+    job = service.show(job_id)
+    assert (job["state"], job["attempts"], job["worker"]) == ("JOB_STATE_SUCCEEDED", 1, "worker-1")
 
 
 def test_server_stops_in_the_middle_of_a_job(service, inputs, held_compiler):
