@@ -49,7 +49,7 @@ constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
 // An upload passes through any of gRPC's threads, and an arena keeps the most that it ever had.
 constexpr int kMallocArenas = 2;
 // Chunks of uploads are below the one and their sum below the other: else each is memory that the kernel gives, clears
-// and takes back, which made uploads slower by a third.
+// and takes back.
 constexpr int kMallocMapBytes = 4 << 20;
 constexpr int kMallocKeepBytes = 8 << 20;
 
