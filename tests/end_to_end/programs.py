@@ -5,7 +5,6 @@ when that is closed. Every wait has a deadline and looks at what the programs do
 """
 
 import collections
-import ctypes
 import os
 import pathlib
 import signal
@@ -19,8 +18,9 @@ _HAS_SANITIZER = bool(os.environ.get("JOINERY_SANITIZER"))
 SLOWNESS = 8 if _HAS_SANITIZER else 1
 # A sanitizer maps terabytes of addresses: no program that has one starts within a worker's limit.
 NO_MEMORY_LIMIT = ["--memory-limit", "0"] if _HAS_SANITIZER else []
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+# Every program dies with the test that started it. To say that after fork(), in Python, would need locks that another
+# thread of gRPC's may have held at that moment: the child then hung, or ended in one of Abseil's checks.
+_DYING_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 Completed = collections.namedtuple("Completed", "code out err")
 
@@ -57,10 +57,6 @@ def processes_in(folder):
     return found
 
 
-def _die_with_parent():
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class Process:
     """A program that was started; what it prints goes to files."""
 
@@ -68,8 +64,8 @@ class Process:
         self.name, self._out, self._err = name, folder / f"{name}.out", folder / f"{name}.err"
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self._process = subprocess.Popen(
-                [str(word) for word in command], cwd=environment["PWD"], env=environment, stdin=subprocess.DEVNULL,
-                stdout=out, stderr=err, start_new_session=True, preexec_fn=_die_with_parent)
+                [*_DYING_WITH_PARENT, *(str(word) for word in command)], cwd=environment["PWD"], env=environment,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
 
     @property
     def pid(self):
