@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "compiler/configuration/nearest_name.h"
 #include "compiler/configuration/pulsar_prototxt.h"
 #include "compiler/configuration/text.h"
@@ -130,6 +131,29 @@ absl::Status ErrorStatus(const Descriptor* root, absl::string_view text, absl::s
   return absl::InvalidArgumentError(absl::StrCat(Position(file_name, text, offset), explanation.message));
 }
 
+// The path of a string that is no UTF-8, which escapes can make of text that is; empty if there is none.
+std::string FindNoUtf8(const Message& message) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const bool is_repeated = field->is_repeated();
+    const int count = is_repeated ? reflection.FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      if (field->type() == FieldDescriptor::TYPE_STRING) {
+        const std::string value =
+            is_repeated ? reflection.GetRepeatedString(message, field, i) : reflection.GetString(message, field);
+        if (!base::IsUtf8(value)) return field->name();
+      } else if (field->type() == FieldDescriptor::TYPE_MESSAGE) {
+        const std::string inner = FindNoUtf8(is_repeated ? reflection.GetRepeatedMessage(message, field, i)
+                                                         : reflection.GetMessage(message, field));
+        if (!inner.empty()) return absl::StrCat(field->name(), ".", inner);
+      }
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 absl::Status ParsePrototxt(absl::string_view text, absl::string_view file_name, Message& message) {
@@ -138,9 +162,14 @@ absl::Status ParsePrototxt(absl::string_view text, absl::string_view file_name, 
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&first_error);
   parser.SetRecursionLimit(kMaxDepth);
-  if (parser.ParseFromString(std::string(text), &message)) return absl::OkStatus();
-  return ErrorStatus(message.GetDescriptor(), text, file_name,
-                     first_error.error().value_or(ParseError{-1, 0, "not a prototxt"}));
+  if (!parser.ParseFromString(std::string(text), &message)) {
+    return ErrorStatus(message.GetDescriptor(), text, file_name,
+                       first_error.error().value_or(ParseError{-1, 0, "not a prototxt"}));
+  }
+  const std::string path = FindNoUtf8(message);
+  if (path.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(file_name, ": ", path, ": its escapes make bytes that are no text (UTF-8); write the characters"));
 }
 
 absl::StatusOr<v1::pulsar::PulsarConfiguration> ParsePulsarPrototxt(absl::string_view text,

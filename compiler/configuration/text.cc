@@ -3,34 +3,22 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/utf8.h"
 
 namespace joinery::compiler {
 namespace {
 
-// How many bytes follow `lead` in a UTF-8 character; -1 if it begins none.
-int ContinuationBytes(unsigned char lead) {
-  if (lead < 0x80) return 0;
-  if (lead >= 0xc2 && lead <= 0xdf) return 1;
-  if (lead >= 0xe0 && lead <= 0xef) return 2;
-  return lead >= 0xf0 && lead <= 0xf4 ? 3 : -1;
-}
-
 // The first byte that is not plain text: a control character, or no UTF-8. npos if there is none.
 size_t FindNoText(absl::string_view text) {
-  int expected = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool continues = (byte & 0xc0) == 0x80;
-    if (continues != (expected > 0)) return i;
-    if (continues) {
-      --expected;
-      continue;
-    }
-    const bool control = (byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') || byte == 0x7f;
-    expected = ContinuationBytes(byte);
-    if (control || expected < 0) return i;
+  size_t i = 0;
+  while (i < text.size()) {
+    const char c = text[i];
+    const bool is_control = (c >= 0 && c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f;
+    const size_t length = base::Utf8CharacterLength(text.substr(i));
+    if (is_control || length == 0) return i;
+    i += length;
   }
-  return expected > 0 ? text.size() - 1 : absl::string_view::npos;
+  return absl::string_view::npos;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 namespace joinery::compiler {
 namespace {
 
+using ::joinery::testing::IsOk;
 using ::joinery::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -24,6 +25,16 @@ struct BadText {
   std::string position;
   std::string message;
 };
+
+TEST(PulsarPrototxtTest, EscapesMayMakeTextButNothingElse) {
+  const auto text = ParsePulsarPrototxt(R"(input_path: "gr\303\274n")", "c.prototxt");
+  ASSERT_THAT(text, IsOk());
+  EXPECT_EQ(text->input_path(), "grün");
+  EXPECT_THAT(ParsePulsarPrototxt(R"(input_path: "gr\374n")", "c.prototxt"),
+              StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("c.prototxt: input_path: its escapes")));
+  EXPECT_THAT(ParsePulsarPrototxt(R"(src_input_tensors {} src_input_tensors { tensor_name: "\377" })", "c.prototxt"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("src_input_tensors.tensor_name")));
+}
 
 class BadTextTest : public ::testing::TestWithParam<BadText> {};
 
@@ -52,6 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"SetTwice", "input_path: \"a\"\ninput_path: \"b\"\n", "2:11", "specified multiple times"},
         {"ControlCharacter", std::string("input_path: \"a\0b\"", 16), "1:15", "not text"},
         {"NotUtf8", "input_path: \"\xff\"", "1:14", "not text"},
+        {"Utf8WrittenTooLong", "input_path: \"\xf0\x8c\x9a\x9e\"", "1:14", "not text"},
         {"CutUtf8", "# \xc3", "1:3", "not text"},
         {"Binary",
          "\x7f"
