@@ -56,12 +56,6 @@ bool IsFinal(v1::JobState state) {
   return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED || state == v1::JOB_STATE_CANCELLED;
 }
 
-absl::Status ToStatus(const grpc::Status& status) {
-  if (status.ok()) return absl::OkStatus();
-  const auto code = static_cast<absl::StatusCode>(status.error_code());
-  return {code, status.error_message().empty() ? "no reason given" : status.error_message()};
-}
-
 Session::Session(SessionOptions options)
     : options_(std::move(options)),
       channel_(MakeChannel(options_)),
@@ -150,7 +144,7 @@ absl::StatusOr<Response> Session::Call(absl::string_view what, Stub& stub,
                                        const Request& request) {
   Response response;
   RETURN_IF_ERROR(Run(what, options_.call_timeout, [&](grpc::ClientContext& context, bool* /*progressed*/) {
-    return ToStatus((stub.*method)(&context, request, &response));
+    return credentials::ToStatus((stub.*method)(&context, request, &response));
   }));
   return response;
 }

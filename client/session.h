@@ -141,7 +141,4 @@ class Session {
 // No further state follows this one.
 bool IsFinal(v1::JobState state);
 
-// What a gRPC call ended with, as ours.
-absl::Status ToStatus(const grpc::Status& status);
-
 }  // namespace joinery::client

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "client/error.h"
 #include "client/session.h"
+#include "credentials/channel.h"
 
 namespace joinery::client {
 namespace {
@@ -145,7 +146,7 @@ absl::Status Session::SendBlob(grpc::ClientContext& context, const BlobSource& s
     return read;
   }
   if (open && chunks.Flush()) writer->WritesDone();
-  return ToStatus(writer->Finish());
+  return credentials::ToStatus(writer->Finish());
 }
 
 absl::StatusOr<v1::Upload> Session::AskHowFar(const v1::BlobRef& blob) {
@@ -155,7 +156,7 @@ absl::StatusOr<v1::Upload> Session::AskHowFar(const v1::BlobRef& blob) {
   v1::GetUploadRequest request;
   request.set_digest(blob.digest());
   v1::Upload upload;
-  const absl::Status status = ToStatus(blobs_->GetUpload(&context, request, &upload));
+  const absl::Status status = credentials::ToStatus(blobs_->GetUpload(&context, request, &upload));
   // A server of an older version keeps nothing.
   if (absl::IsUnimplemented(status)) return v1::Upload();
   RETURN_IF_ERROR(status);
@@ -202,7 +203,7 @@ absl::Status Session::ReceiveBlob(const v1::BlobRef& blob, const TakePiece& take
       *progressed = true;
       observer(verifier.received(), blob.size());
     }
-    RETURN_IF_ERROR(ToStatus(reader->Finish()));
+    RETURN_IF_ERROR(credentials::ToStatus(reader->Finish()));
     return verifier.CheckWhole();
   });
 }

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "client/error.h"
 #include "client/session.h"
+#include "credentials/channel.h"
 
 namespace joinery::client {
 namespace {
@@ -33,7 +34,7 @@ absl::Status Session::ReadEvents(grpc::ClientContext& context, const std::string
       return status;
     }
   }
-  RETURN_IF_ERROR(ToStatus(reader->Finish()));
+  RETURN_IF_ERROR(credentials::ToStatus(reader->Finish()));
   return absl::UnavailableError("the stream of events ended before the job did");
 }
 

@@ -68,4 +68,14 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server, const Cred
                                                                  std::move(interceptors));
 }
 
+absl::Status ToStatus(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string message = status.error_message().empty() ? "no reason given" : status.error_message();
+  if (status.error_code() == grpc::StatusCode::CANCELLED) {
+    return absl::UnavailableError(absl::StrCat("the call was dropped: ", message));
+  }
+  // gRPC's codes are Abseil's.
+  return {static_cast<absl::StatusCode>(status.error_code()), message};
+}
+
 }  // namespace joinery::credentials

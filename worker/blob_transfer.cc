@@ -56,7 +56,7 @@ absl::Status SendFile(v1::BlobService::StubInterface& blobs, const LocalBlob& fi
   });
   if (open && !read.ok()) context.TryCancel();
   writer->WritesDone();
-  const absl::Status finished = FromGrpc(writer->Finish());
+  const absl::Status finished = ToStatus(writer->Finish(), stop);
   return open && !read.ok() ? read : finished;
 }
 
@@ -80,7 +80,7 @@ absl::Status ServerBlobSource::Read(const v1::BlobRef& blob, int64_t offset,
   absl::Status taken;
   while (taken.ok() && reader->Read(&response)) taken = take(response.data());
   if (!taken.ok()) context.TryCancel();
-  const absl::Status finished = FromGrpc(reader->Finish());
+  const absl::Status finished = ToStatus(reader->Finish(), stop_);
   return taken.ok() ? finished : taken;
 }
 

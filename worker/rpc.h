@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "credentials/channel.h"
 #include "credentials/credentials.h"
 #include "telemetry/rpc_observer.h"
 #include "telemetry/tracer.h"
@@ -19,9 +20,10 @@ namespace joinery::worker {
 // For a call that answers at once. Whoever waits for longer says so.
 inline constexpr absl::Duration kRpcDeadline = absl::Seconds(10);
 
-// The same code and message; gRPC's codes are Abseil's.
-inline absl::Status FromGrpc(const grpc::Status& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+// As credentials::ToStatus, but kCancelled for a call that failed once `stop` was requested.
+inline absl::Status ToStatus(const grpc::Status& status, const std::stop_token& stop) {
+  if (!status.ok() && stop.stop_requested()) return absl::CancelledError("the call was stopped");
+  return credentials::ToStatus(status);
 }
 
 // Makes a unary call: `call(context)` returns grpc::Status. It ends, with kCancelled, once `stop` is requested.
@@ -30,7 +32,7 @@ absl::Status CallServer(const std::stop_token& stop, absl::Duration deadline, co
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
   const std::stop_callback cancel(stop, [&] { context.TryCancel(); });
-  return FromGrpc(call(context));
+  return ToStatus(call(context), stop);
 }
 
 // To the server at `address` (host:port). Requires credentials::CheckTokenIsSafe. Comes back within two seconds of the

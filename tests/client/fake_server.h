@@ -181,7 +181,8 @@ class FakeJobs : public v1::JobService::Service {
     for (const v1::JobEvent& event : events) {
       if (event.sequence() <= request->after_sequence()) continue;
       writer->Write(event);
-      if (drop) return {grpc::StatusCode::UNAVAILABLE, "dropped"};
+      // As a server that stops does.
+      if (drop) return {grpc::StatusCode::CANCELLED, "dropped"};
     }
     while (quiet && !context->IsCancelled()) absl::SleepFor(absl::Milliseconds(5));
     return grpc::Status::OK;

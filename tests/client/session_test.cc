@@ -158,7 +158,7 @@ TEST_F(SessionTest, ASubmissionThatIsNeverAnsweredIsGivenUp) {
   EXPECT_THAT(server_.state().request_ids, SizeIs(5));
 }
 
-TEST_F(SessionTest, ADroppedWatchGoesOnAfterTheLastEvent) {
+TEST_F(SessionTest, F23_ADroppedWatchGoesOnAfterTheLastEvent) {
   v1::Job job;
   job.set_id("job-1");
   job.set_state(v1::JOB_STATE_SUCCEEDED);

@@ -252,6 +252,12 @@ TEST_F(LeaseLoopTest, FinishingIsRepeatedWhileTheServerIsUnavailable) {
   ExpectNothingLeft();
 }
 
+TEST_F(LeaseLoopTest, F23_FinishingIsRepeatedWhenAServerThatStopsDropsTheCall) {
+  server_.FailFinish(1, grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(RunJob("succeed").has_result());
+  ExpectNothingLeft();
+}
+
 TEST_F(LeaseLoopTest, ARefusedResultBecomesAFailureThatSaysSo) {
   server_.FailFinish(1, grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(RunJob("succeed").failure().message(), HasSubstr("as the test wants"));

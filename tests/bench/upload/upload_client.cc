@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "client/session.h"
+#include "credentials/channel.h"
 
 namespace joinery {
 namespace {
@@ -42,7 +43,7 @@ absl::Status UploadPlainly(const std::string& server, const std::string& path, c
     return writer->Write(request) ? absl::OkStatus() : absl::UnavailableError("the server takes no more");
   }));
   writer->WritesDone();
-  return client::ToStatus(writer->Finish());
+  return credentials::ToStatus(writer->Finish());
 }
 
 absl::Status UploadAsClientsDo(const std::string& server, const client::FileSource& source, const v1::BlobRef& blob) {
