@@ -37,6 +37,9 @@ if(JOINERY_SANITIZER)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(joinery_warnings INTERFACE -Wno-maybe-uninitialized)
   endif()
+  if(JOINERY_SANITIZER MATCHES thread)
+    include_directories(BEFORE SYSTEM ${CMAKE_CURRENT_LIST_DIR}/sanitizers/headers)
+  endif()
 endif()
 
 # What programs and tests are linked with besides when there are sanitizers: nothing otherwise.
