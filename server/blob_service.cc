@@ -148,6 +148,7 @@ grpc::Status BlobService::UploadBlob(grpc::ServerContext* context, grpc::ServerR
                                      v1::UploadBlobResponse* response) {
   return Handle("UploadBlob", [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    ASSIGN_OR_RETURN(const auto place, transfers_.Enter(caller.user));
     const UploadContext upload_context = {.blobs = blobs_, .access = access_, .admission = admission_};
     return Upload(upload_context, caller, observer_, *context, *reader, *response);
   });
@@ -157,6 +158,7 @@ grpc::Status BlobService::DownloadBlob(grpc::ServerContext* context, const v1::D
                                        grpc::ServerWriter<v1::DownloadBlobResponse>* writer) {
   return Handle("DownloadBlob", [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
+    ASSIGN_OR_RETURN(const auto place, transfers_.Enter(caller.user));
     return Download(blobs_, access_, caller, checkpoints_, observer_, *request, *writer);
   });
 }

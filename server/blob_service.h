@@ -6,6 +6,7 @@
 #include "joinery/v1/blobs.grpc.pb.h"
 #include "server/access/authenticator.h"
 #include "server/blob_access.h"
+#include "server/call_limit.h"
 #include "server/hash_checkpoints.h"
 #include "server/observer.h"
 #include "server/upload_admission.h"
@@ -19,8 +20,13 @@ class BlobService : public v1::BlobService::Service {
  public:
   // The references must outlive the service.
   BlobService(access::Authenticator& authenticator, storage::BlobStore& blobs, BlobAccess& access,
-              UploadAdmission& admission, Observer& observer)
-      : authenticator_(authenticator), blobs_(blobs), access_(access), admission_(admission), observer_(observer) {}
+              UploadAdmission& admission, CallLimit& transfers, Observer& observer)
+      : authenticator_(authenticator),
+        blobs_(blobs),
+        access_(access),
+        admission_(admission),
+        transfers_(transfers),
+        observer_(observer) {}
 
   grpc::Status FindMissingBlobs(grpc::ServerContext* context, const v1::FindMissingBlobsRequest* request,
                                 v1::FindMissingBlobsResponse* response) override;
@@ -38,6 +44,7 @@ class BlobService : public v1::BlobService::Service {
   storage::BlobStore& blobs_;
   BlobAccess& access_;
   UploadAdmission& admission_;
+  CallLimit& transfers_;
   Observer& observer_;
   HashCheckpoints checkpoints_;
 };

@@ -18,21 +18,14 @@ using SteadyClock = std::chrono::steady_clock;
 
 // gRPC's synchronous calls do not wake when their client goes, so waits look up this often.
 constexpr std::chrono::milliseconds kLookUp(200);
-// Nothing depends on every change being announced: what was missed is seen this much later.
+// Nor does anything depend on every job being announced: one that was missed is seen this much later.
 constexpr std::chrono::milliseconds kMissedJob(500);
-constexpr std::chrono::milliseconds kMissedChange(2000);
-constexpr size_t kEventsAtATime = 100;
 constexpr std::chrono::milliseconds kSlowTend(1000);
 // An idle worker asks every 5 s, and one that has a job more often.
 constexpr absl::Duration kWorkerIsLive = absl::Seconds(8);
 constexpr int kToldAtATime = 200;
 constexpr int kDeletedAtATime = 100;
 
-bool IsFinal(v1::JobState state) {
-  return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED || state == v1::JOB_STATE_CANCELLED;
-}
-
-absl::Status Stopping() { return absl::UnavailableError("the server is stopping; try again"); }
 absl::Status Gone() { return absl::CancelledError("the client has gone"); }
 
 bool MaySee(const access::Caller& caller, const v1::Job& job) {
@@ -176,39 +169,10 @@ absl::StatusOr<std::vector<v1::Job>> JobQueue::CancelArray(const access::Caller&
   return jobs;
 }
 
-absl::Status JobQueue::Watch(const access::Caller& caller, const std::string& id, int64_t after_sequence,
-                             const IsGone& is_gone, const TakeEvent& take) {
-  ASSIGN_OR_RETURN(const v1::Job before, Get(caller, id));
-  bool is_final = IsFinal(before.state());
-  JobWatchers::Subscription subscription(watchers_, id);
-  while (true) {
-    if (stopped_) return Stopping();
-    const int64_t seen = subscription.changes();
-    ASSIGN_OR_RETURN(const std::vector<v1::JobEvent> events, jobs_.Events(id, after_sequence, kEventsAtATime));
-    for (const v1::JobEvent& event : events) {
-      const bool is_last = event.has_job() && IsFinal(event.job().state());
-      if (!take(event, is_last || &event != &events.back())) return Gone();
-      after_sequence = event.sequence();
-      if (is_last) return absl::OkStatus();
-    }
-    if (events.size() == kEventsAtATime) continue;
-    // Final, yet no final event: the watcher had seen it before.
-    if (is_final) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const bool changed, WaitForChange(subscription, seen, is_gone));
-    if (changed) continue;
-    ASSIGN_OR_RETURN(const v1::Job job, jobs_.Get(id));
-    is_final = IsFinal(job.state());
-  }
-}
-
-absl::StatusOr<bool> JobQueue::WaitForChange(JobWatchers::Subscription& subscription, int64_t seen,
-                                             const IsGone& is_gone) {
-  const SteadyClock::time_point read_again_at = SteadyClock::now() + kMissedChange;
-  while (!subscription.Wait(seen, kLookUp)) {
-    if (is_gone()) return Gone();
-    if (stopped_ || SteadyClock::now() >= read_again_at) return false;
-  }
-  return true;
+absl::StatusOr<std::unique_ptr<JobWatch>> JobQueue::Watch(const access::Caller& caller, const std::string& id,
+                                                          int64_t after_sequence, JobWatchers::Tell tell) {
+  RETURN_IF_ERROR(Get(caller, id).status());
+  return std::make_unique<JobWatch>(jobs_, stopped_, watchers_, id, after_sequence, std::move(tell));
 }
 
 absl::StatusOr<std::optional<storage::JobLease>> JobQueue::Claim(const storage::WorkerInfo& worker,
@@ -231,7 +195,7 @@ absl::StatusOr<bool> JobQueue::WaitForJob(JobWaiters::Waiter& waiter, SteadyCloc
     if (waiter.Wait(std::clamp<std::chrono::nanoseconds>(deadline - now, SteadyClock::duration::zero(), kLookUp))) {
       return true;
     }
-    if (stopped_) return Stopping();
+    if (stopped_) return StoppingError();
     if (is_gone()) return Gone();
     if (SteadyClock::now() >= deadline) return false;
     if (SteadyClock::now() < look_at) continue;
@@ -248,7 +212,7 @@ absl::StatusOr<std::optional<storage::JobLease>> JobQueue::Lease(const storage::
   JobWaiters::Waiter waiter(waiters_, worker.capabilities);
   while (true) {
     waiter.Listen();
-    if (stopped_) return Stopping();
+    if (stopped_) return StoppingError();
     ASSIGN_OR_RETURN(std::optional<storage::JobLease> lease, Claim(worker, is_gone));
     if (lease.has_value()) return lease;
     ASSIGN_OR_RETURN(const bool may_be_there, WaitForJob(waiter, deadline, is_gone));
@@ -286,6 +250,8 @@ absl::Status JobQueue::Tend() {
   }
   if (SteadyClock::now() < next_slow_tend_) return absl::OkStatus();
   next_slow_tend_ = SteadyClock::now() + kSlowTend;
+  // Nothing depends on every change being announced: what was missed is seen now.
+  watchers_.WakeAll();
   return TendSlowly();
 }
 

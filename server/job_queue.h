@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,13 +19,14 @@
 #include "server/access/caller.h"
 #include "server/blob_access.h"
 #include "server/job_waiters.h"
+#include "server/job_watch.h"
 #include "server/job_watchers.h"
 #include "server/observer.h"
 #include "storage/job_store.h"
 
 namespace joinery::server {
 
-// Whether the client that a call waits for has gone. Asked a few times a second.
+// Whether the worker that a call waits for has gone. Asked a few times a second.
 using IsGone = std::function<bool()>;
 
 struct JobQueueOptions {
@@ -58,15 +60,10 @@ class JobQueue {
   absl::StatusOr<v1::Job> Cancel(const access::Caller& caller, const std::string& id);
   absl::StatusOr<std::vector<v1::Job>> CancelArray(const access::Caller& caller, const std::string& array_id);
 
-  // Takes an event of a job that is watched, and whether something follows at once: another event, or the end. Returns
-  // false if nobody wants more.
-  using TakeEvent = std::function<bool(const v1::JobEvent& event, bool more_follows)>;
-
-  // Hands each event after `after_sequence` to `take`, first those of the past, then as they happen; returns after the
-  // one that makes the job final.
-  // Errors: kNotFound · kCancelled nobody wants more · kUnavailable the queue was stopped.
-  absl::Status Watch(const access::Caller& caller, const std::string& id, int64_t after_sequence, const IsGone& is_gone,
-                     const TakeEvent& take);
+  // The events after `after_sequence`, first those of the past, then as they happen. `tell` is called as JobWatchers
+  // does when there may be some. The watch must not outlive the queue.
+  absl::StatusOr<std::unique_ptr<JobWatch>> Watch(const access::Caller& caller, const std::string& id,
+                                                  int64_t after_sequence, JobWatchers::Tell tell);
 
   // The next job that the worker can take, waiting up to `wait` for one; nullopt if there is none.
   // Errors: kCancelled the worker has gone · kUnavailable the queue was stopped.
@@ -80,8 +77,9 @@ class JobQueue {
   absl::Status Finish(const std::string& token, const storage::Outcome& outcome, absl::Span<const v1::JobEvent> events,
                       int64_t first_event, const storage::Actor& by);
 
-  // Takes away the leases that ran out, ends what took too long, and, about once a second, notes which jobs no worker
-  // can take and deletes old ones. To be called several times a second, by one thread at a time.
+  // Takes away the leases that ran out, ends what took too long, and, about once a second, has watchers look for what
+  // nobody announced, notes which jobs no worker can take and deletes old ones. To be called several times a second, by
+  // one thread at a time.
   absl::Status Tend();
 
   absl::StatusOr<storage::JobCounts> Counts() { return jobs_.Counts(); }
@@ -106,8 +104,6 @@ class JobQueue {
   // Whether there may be a job for `waiter` now, after waiting for one; false at the deadline.
   absl::StatusOr<bool> WaitForJob(JobWaiters::Waiter& waiter, std::chrono::steady_clock::time_point deadline,
                                   const IsGone& is_gone);
-  // Whether the job has changed since `seen`, after waiting for that for a while.
-  absl::StatusOr<bool> WaitForChange(JobWatchers::Subscription& subscription, int64_t seen, const IsGone& is_gone);
   absl::Status TendSlowly();
   // Wakes who waits for this job to change, or, if it is queued now, for a job.
   void Announce(const v1::Job& job);

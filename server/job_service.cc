@@ -75,34 +75,23 @@ absl::Status List(JobQueue& queue, const access::Caller& caller, const v1::ListJ
   return absl::OkStatus();
 }
 
-absl::Status Watch(JobQueue& queue, const access::Caller& caller, const v1::WatchJobRequest& request,
-                   const grpc::ServerContext& context, grpc::ServerWriter<v1::JobEvent>& writer) {
-  RETURN_IF_ERROR(ValidateId("id", request.id()));
-  if (request.after_sequence() < 0) return absl::InvalidArgumentError("after_sequence is negative");
-  // Headers at once: a watcher learns that the job is there before its next event. Nor may they go with an event that
-  // waits for the next, for gRPC then holds both back.
-  writer.SendInitialMetadata();
-  return queue.Watch(
-      caller, request.id(), request.after_sequence(), [&] { return context.IsCancelled(); },
-      [&](const v1::JobEvent& event, bool more_follows) {
-        // What follows at once goes in the same packet.
-        return writer.Write(event, more_follows ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
-      });
+template <typename Request>
+absl::StatusOr<Request> Parse(grpc::ByteBuffer bytes) {
+  Request request;
+  if (grpc::SerializationTraits<Request>::Deserialize(&bytes, &request).ok()) return request;
+  return absl::InvalidArgumentError(absl::StrCat("the bytes of the request are no ", request.GetTypeName()));
 }
 
 }  // namespace
 
-absl::StatusOr<access::Caller> JobService::Authenticate(const grpc::ServerContext& context) {
+absl::StatusOr<access::Caller> JobService::Authenticate(const grpc::ServerContextBase& context) {
   return authenticator_.Authenticate(context, access::Scope::kSubmit | access::Scope::kAdmin);
 }
 
-absl::Status JobService::Create(const grpc::CallbackServerContext& context, grpc::ByteBuffer bytes,
+absl::Status JobService::Create(const grpc::CallbackServerContext& context, const grpc::ByteBuffer& bytes,
                                 JobQueue::CreateDone done) {
   ASSIGN_OR_RETURN(const access::Caller caller, authenticator_.Authenticate(context, access::Scope::kSubmit));
-  v1::CreateJobRequest request;
-  if (!grpc::SerializationTraits<v1::CreateJobRequest>::Deserialize(&bytes, &request).ok()) {
-    return absl::InvalidArgumentError("the bytes of the request are no CreateJobRequest");
-  }
+  ASSIGN_OR_RETURN(v1::CreateJobRequest request, Parse<v1::CreateJobRequest>(bytes));
   RETURN_IF_ERROR(ValidateId("request_id", request.request_id()));
   RETURN_IF_ERROR(ValidateSpec(request.spec()));
   RETURN_IF_ERROR(ValidateOptions(request.options()));
@@ -118,7 +107,7 @@ grpc::ServerUnaryReactor* JobService::CreateJob(grpc::CallbackServerContext* con
     bool owned = false;
     reactor->Finish(grpc::SerializationTraits<v1::Job>::Serialize(*job, response, &owned));
   };
-  const bool taken = executor_.Run([this, context, request, reactor, done] {
+  const bool taken = submit_executor_.Run([this, context, request, reactor, done] {
     const grpc::Status status = Handle("CreateJob", [&] { return Create(*context, *request, done); });
     if (!status.ok()) reactor->Finish(status);
   });
@@ -167,11 +156,19 @@ grpc::Status JobService::ListJobs(grpc::ServerContext* context, const v1::ListJo
   });
 }
 
-grpc::Status JobService::WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request,
-                                  grpc::ServerWriter<v1::JobEvent>* writer) {
-  return Handle("WatchJob", [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(*context));
-    return Watch(queue_, caller, *request, *context, *writer);
+absl::StatusOr<std::unique_ptr<JobWatch>> JobService::Watch(const grpc::CallbackServerContext& context,
+                                                            const grpc::ByteBuffer& bytes, JobWatchers::Tell tell) {
+  ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(context));
+  ASSIGN_OR_RETURN(const v1::WatchJobRequest request, Parse<v1::WatchJobRequest>(bytes));
+  RETURN_IF_ERROR(ValidateId("id", request.id()));
+  if (request.after_sequence() < 0) return absl::InvalidArgumentError("after_sequence is negative");
+  return queue_.Watch(caller, request.id(), request.after_sequence(), std::move(tell));
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* JobService::WatchJob(grpc::CallbackServerContext* context,
+                                                                 const grpc::ByteBuffer* request) {
+  return new WatchStream(watch_executor_, [this, context, request](JobWatchers::Tell tell) {
+    return Watch(*context, *request, std::move(tell));
   });
 }
 

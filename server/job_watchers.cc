@@ -1,42 +1,28 @@
 #include "server/job_watchers.h"
 
+#include <utility>
+
 namespace joinery::server {
 
-JobWatchers::Subscription::Subscription(JobWatchers& watchers, const std::string& id) : watchers_(watchers), id_(id) {
+JobWatchers::Subscription::Subscription(JobWatchers& watchers, const std::string& id, Tell tell) : watchers_(watchers) {
   const std::lock_guard lock(watchers_.mutex_);
-  watched_ = &watchers_.watched_[id_];
-  ++watched_->watchers;
+  place_ = watchers_.watched_.emplace(id, std::move(tell));
 }
 
 JobWatchers::Subscription::~Subscription() {
   const std::lock_guard lock(watchers_.mutex_);
-  if (--watched_->watchers == 0) watchers_.watched_.erase(id_);
-}
-
-int64_t JobWatchers::Subscription::changes() {
-  const std::lock_guard lock(watchers_.mutex_);
-  return watched_->changes;
-}
-
-bool JobWatchers::Subscription::Wait(int64_t seen, std::chrono::nanoseconds timeout) {
-  std::unique_lock lock(watchers_.mutex_);
-  return watched_->changed.wait_for(lock, timeout, [&] { return watched_->changes != seen; });
+  watchers_.watched_.erase(place_);
 }
 
 void JobWatchers::Wake(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  const auto found = watched_.find(id);
-  if (found == watched_.end()) return;
-  ++found->second.changes;
-  found->second.changed.notify_all();
+  const auto [begin, end] = watched_.equal_range(id);
+  for (auto watcher = begin; watcher != end; ++watcher) watcher->second();
 }
 
 void JobWatchers::WakeAll() {
   const std::lock_guard lock(mutex_);
-  for (auto& [id, watched] : watched_) {
-    ++watched.changes;
-    watched.changed.notify_all();
-  }
+  for (const auto& [id, tell] : watched_) tell();
 }
 
 }  // namespace joinery::server

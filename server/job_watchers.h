@@ -1,43 +1,32 @@
-// People who watch jobs, and are woken when one changes.
+// People who watch jobs, and are told when one may have changed.
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
-#include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
 
 namespace joinery::server {
 
-// Thread-safe. Waits are measured by a clock that does not jump.
+// Thread-safe.
 class JobWatchers {
- private:
-  // One job that somebody watches.
-  struct Watched {
-    int watchers = 0;
-    int64_t changes = 0;
-    std::condition_variable changed;
-  };
-
  public:
+  using Tell = std::function<void()>;
+
   // One watcher of a job, for as long as it lives.
   class Subscription {
    public:
-    Subscription(JobWatchers& watchers, const std::string& id);
+    // `tell` is called under a lock that all changes of jobs wait for: it must neither wait nor begin or end a
+    // subscription.
+    Subscription(JobWatchers& watchers, const std::string& id, Tell tell);
+    // It is not called any more afterwards.
     ~Subscription();
     Subscription(const Subscription&) = delete;
     Subscription& operator=(const Subscription&) = delete;
 
-    // So many changes were there; those after them wake.
-    int64_t changes();
-    // Whether there were more than those `seen`, after waiting for that up to `timeout`.
-    bool Wait(int64_t seen, std::chrono::nanoseconds timeout);
-
    private:
     JobWatchers& watchers_;
-    const std::string id_;
-    Watched* watched_;
+    std::multimap<std::string, Tell>::iterator place_;
   };
 
   void Wake(const std::string& id);
@@ -45,7 +34,8 @@ class JobWatchers {
 
  private:
   std::mutex mutex_;
-  std::map<std::string, Watched> watched_;
+  // By the job's id.
+  std::multimap<std::string, Tell> watched_;
 };
 
 }  // namespace joinery::server

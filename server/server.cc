@@ -18,13 +18,17 @@
 namespace joinery::server {
 namespace {
 
-// A watcher, a waiting worker and an upload each hold a thread while they last.
+// Of them the calls that last have these at most; the rest is for those that are answered at once.
 constexpr int kMaxThreads = 1000;
+constexpr int kMaxTransfers = 600;
+constexpr int kMaxTransfersPerUser = 300;
+constexpr int kMaxWaitingWorkers = 300;
 // So many of the threads that have nothing to do stay, for whoever calls next; to start one takes longer than most
 // calls.
 constexpr int kIdleThreads = 256;
 // What they wait for is mostly each other.
-constexpr int kExecutorThreads = 4;
+constexpr int kSubmitThreads = 4;
+constexpr int kWatchThreads = 2;
 // A chunk and what is around it.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxChunkBytes) + (64 << 10);
 constexpr std::chrono::milliseconds kLeaseCheckPeriod(200);
@@ -81,10 +85,13 @@ Server::Server(const ServerOptions& options, access::Authenticator& authenticato
       blob_access_(blobs, owners),
       upload_admission_(blobs, owners, options.uploads, AccountsOf(options)),
       queue_(jobs, blob_access_, Observed(options.jobs, monitoring_)),
-      executor_(kExecutorThreads),
-      blob_service_(authenticator, blobs, blob_access_, upload_admission_, monitoring_),
-      job_service_(authenticator, queue_, executor_),
-      worker_service_(authenticator, queue_),
+      submit_executor_(kSubmitThreads),
+      watch_executor_(kWatchThreads),
+      transfers_("uploads and downloads", kMaxTransfers, kMaxTransfersPerUser),
+      waiting_workers_("waiting workers", kMaxWaitingWorkers, kMaxWaitingWorkers),
+      blob_service_(authenticator, blobs, blob_access_, upload_admission_, transfers_, monitoring_),
+      job_service_(authenticator, queue_, submit_executor_, watch_executor_),
+      worker_service_(authenticator, queue_, waiting_workers_),
       server_service_(authenticator, queue_, blobs, clock, options.uploads.max_blob_bytes) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,

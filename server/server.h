@@ -20,6 +20,7 @@
 #include "server/admin_service.h"
 #include "server/blob_access.h"
 #include "server/blob_service.h"
+#include "server/call_limit.h"
 #include "server/executor.h"
 #include "server/job_queue.h"
 #include "server/job_service.h"
@@ -85,7 +86,10 @@ class Server {
   BlobAccess blob_access_;
   UploadAdmission upload_admission_;
   JobQueue queue_;
-  Executor executor_;
+  Executor submit_executor_;
+  Executor watch_executor_;
+  CallLimit transfers_;
+  CallLimit waiting_workers_;
   BlobService blob_service_;
   JobService job_service_;
   WorkerService worker_service_;

@@ -1,6 +1,7 @@
 #include "server/worker_service.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,8 +23,8 @@ std::vector<v1::JobEvent> ToVector(const google::protobuf::RepeatedPtrField<v1::
   return {events.begin(), events.end()};
 }
 
-absl::Status Lease(JobQueue& queue, const v1::LeaseJobRequest& request, const grpc::ServerContext& context,
-                   v1::LeaseJobResponse& response) {
+absl::Status Lease(JobQueue& queue, const v1::LeaseJobRequest& request, absl::Duration longest_wait,
+                   const grpc::ServerContext& context, v1::LeaseJobResponse& response) {
   RETURN_IF_ERROR(ValidateId("worker", request.worker()));
   if (!request.compiler_version().empty()) RETURN_IF_ERROR(ValidateId("compiler_version", request.compiler_version()));
   RETURN_IF_ERROR(ValidateCapabilities(request.capabilities()));
@@ -33,7 +34,7 @@ absl::Status Lease(JobQueue& queue, const v1::LeaseJobRequest& request, const gr
                    queue.Lease({.name = request.worker(),
                                 .compiler_version = request.compiler_version(),
                                 .capabilities = request.capabilities()},
-                               std::min(wait, kLongestWait), [&] { return context.IsCancelled(); }));
+                               std::min(wait, longest_wait), [&] { return context.IsCancelled(); }));
   if (!lease.has_value()) return absl::OkStatus();
   response.mutable_lease()->set_token(lease->token);
   *response.mutable_lease()->mutable_job() = std::move(lease->job);
@@ -82,8 +83,9 @@ void SetWorker(const storage::WorkerRecord& record, v1::Worker& worker) {
 grpc::Status WorkerService::LeaseJob(grpc::ServerContext* context, const v1::LeaseJobRequest* request,
                                      v1::LeaseJobResponse* response) {
   return Handle("LeaseJob", [&]() -> absl::Status {
-    RETURN_IF_ERROR(authenticator_.Authenticate(*context, access::Scope::kWork).status());
-    return Lease(queue_, *request, *context, *response);
+    ASSIGN_OR_RETURN(const access::Caller caller, authenticator_.Authenticate(*context, access::Scope::kWork));
+    const absl::StatusOr<std::unique_ptr<CallLimit::Place>> place = waiting_.Enter(caller.user);
+    return Lease(queue_, *request, place.ok() ? kLongestWait : absl::ZeroDuration(), *context, *response);
   });
 }
 

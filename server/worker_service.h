@@ -3,14 +3,16 @@
 
 #include "joinery/v1/workers.grpc.pb.h"
 #include "server/access/authenticator.h"
+#include "server/call_limit.h"
 #include "server/job_queue.h"
 
 namespace joinery::server {
 
 class WorkerService : public v1::WorkerService::Service {
  public:
-  // Both must outlive the service.
-  WorkerService(access::Authenticator& authenticator, JobQueue& queue) : authenticator_(authenticator), queue_(queue) {}
+  // All must outlive the service. A worker beyond those that may wait is answered at once, and asks again.
+  WorkerService(access::Authenticator& authenticator, JobQueue& queue, CallLimit& waiting)
+      : authenticator_(authenticator), queue_(queue), waiting_(waiting) {}
 
   grpc::Status LeaseJob(grpc::ServerContext* context, const v1::LeaseJobRequest* request,
                         v1::LeaseJobResponse* response) override;
@@ -27,6 +29,7 @@ class WorkerService : public v1::WorkerService::Service {
  private:
   access::Authenticator& authenticator_;
   JobQueue& queue_;
+  CallLimit& waiting_;
 };
 
 }  // namespace joinery::server

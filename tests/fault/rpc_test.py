@@ -168,3 +168,34 @@ def test_f11_many_clients_return_at_once_after_a_restart(service, api, messages)
         channel.close()
     assert len(ended) == 200 and len(set(seen)) == 1, set(seen)
     assert sorted(ended)[197] - begin < 30 * SLOWNESS
+
+
+def test_watches_and_transfers_that_last_leave_threads_to_others(service, api, messages):
+    """More of them than the server has threads; a user's own uploads end at that user's limit."""
+    blobs, job_id = messages.blobs, api.create("watched", api.make_spec()).id
+    ended = threading.Event()
+
+    def stalled_upload():
+        ref = blobs.BlobRef(digest="0" * 64, size=1000)
+        yield blobs.UploadBlobRequest(header=ref)
+        ended.wait(120 * SLOWNESS)
+    channels = [grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(4)]
+    upload = [channel.stream_unary("/joinery.v1.BlobService/UploadBlob", lambda message: message.SerializeToString(),
+                                   blobs.UploadBlobResponse.FromString) for channel in channels]
+    watch = [channel.unary_stream("/joinery.v1.JobService/WatchJob", lambda message: message.SerializeToString(),
+                                  messages.jobs.JobEvent.FromString) for channel in channels]
+    uploads = [upload[i % 4].future(stalled_upload()) for i in range(310)]
+    watches = [watch[i % 4](messages.jobs.WatchJobRequest(id=job_id)) for i in range(1500)]
+    try:
+        assert all(next(stream).job.id == job_id for stream in watches)
+        wait_until(lambda: sum(call.done() for call in uploads) == 10, "uploads beyond the limit are refused")
+        refused = [call for call in uploads if call.done()]
+        assert {call.code() for call in refused} == {grpc.StatusCode.UNAVAILABLE}
+        assert "has 300 uploads and downloads open" in refused[0].details()
+        assert service.client("jobs", "cancel", job_id).code == 0
+        assert all(list(stream)[-1].job.state == messages.jobs.JOB_STATE_CANCELLED for stream in watches)
+    finally:
+        ended.set()
+        for channel in channels:
+            channel.close()
+    check_that_it_works(api, messages)

@@ -1,8 +1,8 @@
 #include "server/job_queue.h"
 
-#include <map>
+#include <atomic>
+#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -54,6 +54,11 @@ class JobQueueTest : public ::testing::Test {
     return answer;
   }
 
+  // Counts in told_.
+  std::unique_ptr<JobWatch> WatchFromTheStart(const std::string& id) {
+    return queue_.Watch(access::LocalCaller(), id, 0, [this] { ++told_; }).value();
+  }
+
   joinery::testing::TemporaryFolder folder_;
   joinery::testing::FakeClock clock_;
   joinery::testing::FakeBlobStore blobs_;
@@ -65,6 +70,7 @@ class JobQueueTest : public ::testing::Test {
       storage::SqliteBlobOwners::Open(folder_ / "joinery.db", clock_, jobs_->writer()).value();
   BlobAccess access_{blobs_, *owners_};
   JobQueue queue_{*jobs_, access_, {.lease_term = absl::Seconds(15)}};
+  std::atomic<int> told_ = 0;
 };
 
 TEST_F(JobQueueTest, AJobClaimedForAWorkerThatHasJustGoneReturnsToTheQueue) {
@@ -106,39 +112,75 @@ TEST_F(JobQueueTest, C06_WatchersOfJobsThatShareARunEachSeeTheirOwnJobToItsEnd) 
   ASSERT_OK_AND_ASSIGN(const v1::Job second, Create(queue_, MakeRequest("second")));
   EXPECT_EQ(second.merged_with(), first.id());
 
-  std::map<std::string, std::vector<v1::JobEvent>> seen;
-  std::map<std::string, absl::Notification> is_watched;
-  is_watched[first.id()];
-  is_watched[second.id()];
-  std::vector<std::thread> watchers;
+  std::vector<std::unique_ptr<JobWatch>> watches;
   for (const std::string& id : {first.id(), second.id()}) {
-    watchers.emplace_back([this, id, &events = seen[id], &watched = is_watched[id]] {
-      EXPECT_THAT(queue_.Watch(
-                      access::LocalCaller(), id, 0, [] { return false; },
-                      [&](const v1::JobEvent& event, bool) {
-                        events.push_back(event);
-                        if (events.size() == 2) watched.Notify();
-                        return true;
-                      }),
-                  IsOk());
-    });
+    watches.push_back(WatchFromTheStart(id));
+    ASSERT_OK_AND_ASSIGN(const JobWatch::News news, watches.back()->Next());
+    EXPECT_EQ(news.events.size(), 2);
+    EXPECT_FALSE(news.over);
   }
-  for (auto& [id, watched] : is_watched) watched.WaitForNotification();
+  told_ = 0;
   v1::JobEvent line;
   line.mutable_log()->set_text("a line");
   EXPECT_THAT(queue_.Extend(lease->token, {&line, 1}, 1), IsOk());
+  EXPECT_EQ(told_, 2);
   v1::Failure failure;
   failure.set_reason(v1::FAILURE_REASON_INVALID_MODEL);
   EXPECT_THAT(queue_.Finish(lease->token, failure, {}, 0, storage::ServerActor()), IsOk());
-  for (std::thread& watcher : watchers) watcher.join();
+  EXPECT_EQ(told_, 4);
 
-  for (const auto& [id, events] : seen) {
-    ASSERT_EQ(events.size(), 4);
-    for (size_t i = 0; i < events.size(); ++i) EXPECT_EQ(events[i].sequence(), static_cast<int64_t>(i) + 1);
-    EXPECT_EQ(events[2].log().text(), "a line");
-    EXPECT_EQ(events[3].job().id(), id);
-    EXPECT_EQ(events[3].job().state(), v1::JOB_STATE_FAILED);
+  for (size_t i = 0; i < 2; ++i) {
+    ASSERT_OK_AND_ASSIGN(const JobWatch::News news, watches[i]->Next());
+    ASSERT_EQ(news.events.size(), 2);
+    EXPECT_EQ(news.events[0].sequence(), 3);
+    EXPECT_EQ(news.events[0].log().text(), "a line");
+    EXPECT_EQ(news.events[1].sequence(), 4);
+    EXPECT_EQ(news.events[1].job().id(), i == 0 ? first.id() : second.id());
+    EXPECT_EQ(news.events[1].job().state(), v1::JOB_STATE_FAILED);
+    EXPECT_TRUE(news.over);
+    // Nothing more comes, nor is a watch that begins after the last event endless.
+    ASSERT_OK_AND_ASSIGN(const JobWatch::News end, watches[i]->Next());
+    EXPECT_TRUE(end.events.empty() && end.over);
   }
+}
+
+TEST_F(JobQueueTest, ALongHistoryComesInPieces) {
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, Create(queue_, MakeRequest()));
+  ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease({"worker", "1"}, absl::Seconds(1), [] { return false; }));
+  std::vector<v1::JobEvent> lines(250);
+  for (v1::JobEvent& line : lines) line.mutable_log()->set_text("a line");
+  ASSERT_THAT(queue_.Extend(lease->token, lines, 1), IsOk());
+  const auto watch = WatchFromTheStart(job.id());
+  int64_t last = 0;
+  bool more = true;
+  while (more) {
+    ASSERT_OK_AND_ASSIGN(const JobWatch::News news, watch->Next());
+    ASSERT_LE(news.events.size(), 100);
+    for (const v1::JobEvent& event : news.events) EXPECT_EQ(event.sequence(), ++last);
+    more = news.more;
+  }
+  EXPECT_EQ(last, 252);
+}
+
+TEST_F(JobQueueTest, AWatchIsToldOfWhatNobodyAnnouncedAndOnlyWhileItLives) {
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, Create(queue_, MakeRequest()));
+  {
+    const auto watch = WatchFromTheStart(job.id());
+    EXPECT_EQ(told_, 0);
+    ASSERT_THAT(queue_.Tend(), IsOk());
+    EXPECT_GT(told_, 0);
+    told_ = 0;
+  }
+  ASSERT_THAT(queue_.Cancel(access::LocalCaller(), job.id()), IsOk());
+  EXPECT_EQ(told_, 0);
+}
+
+TEST_F(JobQueueTest, AStoppedQueueEndsWatches) {
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, Create(queue_, MakeRequest()));
+  const auto watch = WatchFromTheStart(job.id());
+  queue_.Stop();
+  EXPECT_EQ(told_, 1);
+  EXPECT_THAT(watch->Next(), StatusIs(absl::StatusCode::kUnavailable, ::testing::_));
 }
 
 TEST_F(JobQueueTest, C15_HousekeepingGoesOnAfterTheDatabaseCouldNotBeWritten) {
@@ -164,18 +206,6 @@ TEST_F(JobQueueTest, C15_HousekeepingGoesOnAfterTheDatabaseCouldNotBeWritten) {
 TEST_F(JobQueueTest, ALeaseThatDoesNotWaitAnswersAtOnce) {
   ASSERT_OK_AND_ASSIGN(const auto lease, queue_.Lease({"worker", "1"}, absl::ZeroDuration(), [] { return false; }));
   EXPECT_FALSE(lease.has_value());
-}
-
-TEST_F(JobQueueTest, AWatcherThatWantsNoMoreEndsTheWatch) {
-  ASSERT_OK_AND_ASSIGN(const v1::Job job, Create(queue_, MakeRequest()));
-  EXPECT_THAT(
-      queue_.Watch(
-          access::LocalCaller(), job.id(), 0, [] { return false; }, [](const v1::JobEvent&, bool) { return false; }),
-      StatusIs(absl::StatusCode::kCancelled, ::testing::_));
-  EXPECT_THAT(
-      queue_.Watch(
-          access::LocalCaller(), job.id(), 0, [] { return true; }, [](const v1::JobEvent&, bool) { return true; }),
-      StatusIs(absl::StatusCode::kCancelled, ::testing::_));
 }
 
 TEST_F(JobQueueTest, AStoppedQueueGivesNoLeases) {
