@@ -28,7 +28,8 @@ constexpr int kMaxWaitingWorkers = 300;
 constexpr int kIdleThreads = 256;
 // What they wait for is mostly each other.
 constexpr int kSubmitThreads = 4;
-constexpr int kWatchThreads = 2;
+// They read the database, which one does at a time.
+constexpr int kWatchThreads = 1;
 // A chunk and what is around it.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxChunkBytes) + (64 << 10);
 constexpr std::chrono::milliseconds kLeaseCheckPeriod(200);
