@@ -156,13 +156,16 @@ grpc::Status JobService::ListJobs(grpc::ServerContext* context, const v1::ListJo
   });
 }
 
-absl::StatusOr<std::unique_ptr<JobWatch>> JobService::Watch(const grpc::CallbackServerContext& context,
-                                                            const grpc::ByteBuffer& bytes, JobWatchers::Tell tell) {
+absl::StatusOr<WatchStream::Begun> JobService::Watch(const grpc::CallbackServerContext& context,
+                                                     const grpc::ByteBuffer& bytes, JobWatchers::Tell tell) {
   ASSIGN_OR_RETURN(const access::Caller caller, Authenticate(context));
   ASSIGN_OR_RETURN(const v1::WatchJobRequest request, Parse<v1::WatchJobRequest>(bytes));
   RETURN_IF_ERROR(ValidateId("id", request.id()));
   if (request.after_sequence() < 0) return absl::InvalidArgumentError("after_sequence is negative");
-  return queue_.Watch(caller, request.id(), request.after_sequence(), std::move(tell));
+  WatchStream::Begun begun;
+  ASSIGN_OR_RETURN(begun.place, watches_.Enter(caller.user));
+  ASSIGN_OR_RETURN(begun.watch, queue_.Watch(caller, request.id(), request.after_sequence(), std::move(tell)));
+  return begun;
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* JobService::WatchJob(grpc::CallbackServerContext* context,

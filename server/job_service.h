@@ -3,10 +3,9 @@
 // wait at once, and their threads would be missing to everybody else.
 #pragma once
 
-#include <memory>
-
 #include "joinery/v1/jobs.grpc.pb.h"
 #include "server/access/authenticator.h"
+#include "server/call_limit.h"
 #include "server/executor.h"
 #include "server/job_queue.h"
 #include "server/watch_stream.h"
@@ -17,11 +16,13 @@ class JobService : public v1::JobService::WithRawCallbackMethod_CreateJob<
                        v1::JobService::WithRawCallbackMethod_WatchJob<v1::JobService::Service>> {
  public:
   // All must outlive the service. Submissions do not wait behind watches, so each have an executor.
-  JobService(access::Authenticator& authenticator, JobQueue& queue, Executor& submit_executor, Executor& watch_executor)
+  JobService(access::Authenticator& authenticator, JobQueue& queue, Executor& submit_executor, Executor& watch_executor,
+             CallLimit& watches)
       : authenticator_(authenticator),
         queue_(queue),
         submit_executor_(submit_executor),
-        watch_executor_(watch_executor) {}
+        watch_executor_(watch_executor),
+        watches_(watches) {}
 
   // Both in bytes: gRPC would answer for those that are no request with UNIMPLEMENTED.
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -43,13 +44,14 @@ class JobService : public v1::JobService::WithRawCallbackMethod_CreateJob<
   // Calls `done` unless it returns an error.
   absl::Status Create(const grpc::CallbackServerContext& context, const grpc::ByteBuffer& bytes,
                       JobQueue::CreateDone done);
-  absl::StatusOr<std::unique_ptr<JobWatch>> Watch(const grpc::CallbackServerContext& context,
-                                                  const grpc::ByteBuffer& bytes, JobWatchers::Tell tell);
+  absl::StatusOr<WatchStream::Begun> Watch(const grpc::CallbackServerContext& context, const grpc::ByteBuffer& bytes,
+                                           JobWatchers::Tell tell);
 
   access::Authenticator& authenticator_;
   JobQueue& queue_;
   Executor& submit_executor_;
   Executor& watch_executor_;
+  CallLimit& watches_;
 };
 
 }  // namespace joinery::server

@@ -23,6 +23,9 @@ constexpr int kMaxThreads = 1000;
 constexpr int kMaxTransfers = 600;
 constexpr int kMaxTransfersPerUser = 300;
 constexpr int kMaxWaitingWorkers = 300;
+// These hold no thread, but 20 kB each.
+constexpr int kMaxWatches = static_cast<int>(Executor::kMaxInLine);
+constexpr int kMaxWatchesPerUser = kMaxWatches / 2;
 // So many of the threads that have nothing to do stay, for whoever calls next; to start one takes longer than most
 // calls.
 constexpr int kIdleThreads = 256;
@@ -89,9 +92,10 @@ Server::Server(const ServerOptions& options, access::Authenticator& authenticato
       submit_executor_(kSubmitThreads),
       watch_executor_(kWatchThreads),
       transfers_("uploads and downloads", kMaxTransfers, kMaxTransfersPerUser),
+      watches_("watches", kMaxWatches, kMaxWatchesPerUser),
       waiting_workers_("waiting workers", kMaxWaitingWorkers, kMaxWaitingWorkers),
       blob_service_(authenticator, blobs, blob_access_, upload_admission_, transfers_, monitoring_),
-      job_service_(authenticator, queue_, submit_executor_, watch_executor_),
+      job_service_(authenticator, queue_, submit_executor_, watch_executor_, watches_),
       worker_service_(authenticator, queue_, waiting_workers_),
       server_service_(authenticator, queue_, blobs, clock, options.uploads.max_blob_bytes) {}
 

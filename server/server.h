@@ -89,6 +89,7 @@ class Server {
   Executor submit_executor_;
   Executor watch_executor_;
   CallLimit transfers_;
+  CallLimit watches_;
   CallLimit waiting_workers_;
   BlobService blob_service_;
   JobService job_service_;

@@ -61,13 +61,13 @@ absl::Status WatchStream::LookForEvents() {
     const std::lock_guard lock(mutex_);
     look_again_ = false;
   }
-  if (watch_ == nullptr) {
-    ASSIGN_OR_RETURN(watch_, begin_([this] { Wake(); }));
+  if (begun_.watch == nullptr) {
+    ASSIGN_OR_RETURN(begun_, begin_([this] { Wake(); }));
     // At once: a watcher learns that the job is there before its next event. Nor may it go with an event that waits for
     // the next, for gRPC then holds both back.
     StartSendInitialMetadata();
   }
-  ASSIGN_OR_RETURN(news_, watch_->Next());
+  ASSIGN_OR_RETURN(news_, begun_.watch->Next());
   written_ = 0;
   return absl::OkStatus();
 }

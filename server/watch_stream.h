@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/call_limit.h"
 #include "server/executor.h"
 #include "server/job_watch.h"
 
@@ -19,8 +20,12 @@ namespace joinery::server {
 // one written or ends the stream. Whoever has the turn alone touches what the mutex does not guard.
 class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
+  struct Begun {
+    std::unique_ptr<CallLimit::Place> place;
+    std::unique_ptr<JobWatch> watch;
+  };
   // Checks the call and begins the watch; called once, in a thread of the executor.
-  using Begin = std::function<absl::StatusOr<std::unique_ptr<JobWatch>>(JobWatchers::Tell tell)>;
+  using Begin = std::function<absl::StatusOr<Begun>(JobWatchers::Tell tell)>;
 
   // The executor must outlive the stream.
   WatchStream(Executor& executor, Begin begin);
@@ -42,7 +47,7 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
   Executor& executor_;
   const Begin begin_;
-  std::unique_ptr<JobWatch> watch_;
+  Begun begun_;
   JobWatch::News news_;
   // How many of them were written.
   size_t written_ = 0;

@@ -171,29 +171,38 @@ def test_f11_many_clients_return_at_once_after_a_restart(service, api, messages)
 
 
 def test_watches_and_transfers_that_last_leave_threads_to_others(service, api, messages):
-    """More of them than the server has threads; a user's own uploads end at that user's limit."""
+    """More of them than the server has threads; a user's own end at that user's limits."""
     blobs, job_id = messages.blobs, api.create("watched", api.make_spec()).id
     ended = threading.Event()
 
     def stalled_upload():
-        ref = blobs.BlobRef(digest="0" * 64, size=1000)
-        yield blobs.UploadBlobRequest(header=ref)
+        yield blobs.UploadBlobRequest(header=blobs.BlobRef(digest="0" * 64, size=1000))
         ended.wait(120 * SLOWNESS)
-    channels = [grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(4)]
+
+    def first_event(watch):
+        try:
+            return next(watch)
+        except grpc.RpcError as error:
+            return error
+    channels = [grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(10)]
     upload = [channel.stream_unary("/joinery.v1.BlobService/UploadBlob", lambda message: message.SerializeToString(),
                                    blobs.UploadBlobResponse.FromString) for channel in channels]
     watch = [channel.unary_stream("/joinery.v1.JobService/WatchJob", lambda message: message.SerializeToString(),
                                   messages.jobs.JobEvent.FromString) for channel in channels]
-    uploads = [upload[i % 4].future(stalled_upload()) for i in range(310)]
-    watches = [watch[i % 4](messages.jobs.WatchJobRequest(id=job_id)) for i in range(1500)]
     try:
-        assert all(next(stream).job.id == job_id for stream in watches)
+        uploads = [upload[i % 10].future(stalled_upload()) for i in range(310)]
+        watches = [watch[i % 10](messages.jobs.WatchJobRequest(id=job_id)) for i in range(5005)]
+        firsts = [first_event(stream) for stream in watches]
+        watched = [i for i, first in enumerate(firsts) if not isinstance(first, grpc.RpcError)]
+        refused = [first for first in firsts if isinstance(first, grpc.RpcError)]
+        assert len(watched) == 5000 and all(firsts[i].job.id == job_id for i in watched)
         wait_until(lambda: sum(call.done() for call in uploads) == 10, "uploads beyond the limit are refused")
-        refused = [call for call in uploads if call.done()]
+        refused += [call for call in uploads if call.done()]
         assert {call.code() for call in refused} == {grpc.StatusCode.UNAVAILABLE}
-        assert "has 300 uploads and downloads open" in refused[0].details()
+        assert "has 5000 watches open" in refused[0].details()
+        assert "has 300 uploads and downloads open" in refused[-1].details()
         assert service.client("jobs", "cancel", job_id).code == 0
-        assert all(list(stream)[-1].job.state == messages.jobs.JOB_STATE_CANCELLED for stream in watches)
+        assert all(list(watches[i])[-1].job.state == messages.jobs.JOB_STATE_CANCELLED for i in watched)
     finally:
         ended.set()
         for channel in channels:
