@@ -24,7 +24,11 @@ struct WatchedCondition {
   absl::Mutex* mutex;
   const absl::Condition* condition;
 
+  // This was made by the thread that waits, outside the lock.
+  void Publish() const { __tsan_release(const_cast<WatchedCondition*>(this)); }
+
   bool Eval() const {
+    __tsan_acquire(const_cast<WatchedCondition*>(this));
     __tsan_acquire(mutex);
     const bool met = condition->Eval();
     __tsan_release(mutex);
@@ -41,6 +45,7 @@ struct WatchedCondition {
 // `name`: `condition` of this mutex, watched.
 #define JOINERY_WATCH(name, condition)                                  \
   const joinery::testing::WatchedCondition kept = {this, &(condition)}; \
+  kept.Publish();                                                       \
   const Condition name(&kept, &joinery::testing::WatchedCondition::Eval)
 
 namespace absl {
