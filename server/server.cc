@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
+#include "server/stranger_limit.h"
 
 namespace joinery::server {
 namespace {
@@ -23,6 +24,9 @@ constexpr int kMaxThreads = 1000;
 constexpr int kMaxTransfers = 600;
 constexpr int kMaxTransfersPerUser = 300;
 constexpr int kMaxWaitingWorkers = 300;
+// Of strangers: the first hold a thread each, the others memory.
+constexpr int kMaxReflections = 20;
+constexpr int kMaxHealthWatches = 1000;
 // These hold no thread, but 20 kB each.
 constexpr int kMaxWatches = static_cast<int>(Executor::kMaxInLine);
 constexpr int kMaxWatchesPerUser = kMaxWatches / 2;
@@ -93,6 +97,8 @@ Server::Server(const ServerOptions& options, access::Authenticator& authenticato
       watch_executor_(kWatchThreads),
       transfers_("uploads and downloads", kMaxTransfers, kMaxTransfersPerUser),
       watches_("watches", kMaxWatches, kMaxWatchesPerUser),
+      reflections_("streams of reflection", kMaxReflections, kMaxReflections),
+      health_watches_("watches of health", kMaxHealthWatches, kMaxHealthWatches),
       waiting_workers_("waiting workers", kMaxWaitingWorkers, kMaxWaitingWorkers),
       blob_service_(authenticator, blobs, blob_access_, upload_admission_, transfers_, monitoring_),
       job_service_(authenticator, queue_, submit_executor_, watch_executor_, watches_),
@@ -127,6 +133,8 @@ absl::Status Server::Listen(const ServerOptions& options) {
   builder.RegisterService(&server_service_);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(monitoring_.MakeInterceptor());
+  interceptors.push_back(MakeStrangerLimit("/grpc.reflection.", reflections_));
+  interceptors.push_back(MakeStrangerLimit("/grpc.health.v1.Health/Watch", health_watches_));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   if (options.admin.administration != nullptr) {
     admin_service_ = std::make_unique<AdminService>(authenticator_, queue_, options.admin);

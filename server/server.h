@@ -90,6 +90,8 @@ class Server {
   Executor watch_executor_;
   CallLimit transfers_;
   CallLimit watches_;
+  CallLimit reflections_;
+  CallLimit health_watches_;
   CallLimit waiting_workers_;
   BlobService blob_service_;
   JobService job_service_;

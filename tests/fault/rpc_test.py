@@ -208,3 +208,28 @@ def test_watches_and_transfers_that_last_leave_threads_to_others(service, api, m
         for channel in channels:
             channel.close()
     check_that_it_works(api, messages)
+
+
+@pytest.mark.parametrize(("method", "most"), [("reflection.v1alpha.ServerReflection/ServerReflectionInfo", 20),
+                                              ("health.v1.Health/Watch", 1000)])
+def test_streams_of_strangers_are_few(service, api, messages, method, most):
+    """gRPC's own services ask for no token, so whoever connects could have as many as they like."""
+    ended = threading.Event()
+
+    def silence():
+        ended.wait(60 * SLOWNESS)
+        yield b""
+    with grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) as first, \
+            grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) as second:
+        if method.startswith("health"):
+            calls = [channel.unary_stream(f"/grpc.{method}") for channel in (first, second)]
+            streams = [calls[i % 2](b"") for i in range(most + 5)]
+        else:
+            calls = [channel.stream_stream(f"/grpc.{method}") for channel in (first, second)]
+            streams = [calls[i % 2](silence()) for i in range(most + 5)]
+        try:
+            wait_until(lambda: sum(not stream.is_active() for stream in streams) == 5, "those beyond the limit end")
+            assert {stream.code() for stream in streams if not stream.is_active()} == {grpc.StatusCode.CANCELLED}
+            check_that_it_works(api, messages)
+        finally:
+            ended.set()
