@@ -40,8 +40,17 @@ void WatchStream::OnCancel() {
 
 void WatchStream::OnWriteDone(bool ok) {
   if (!ok) return Finish(Gone());
-  ++written_;
+  {
+    const std::lock_guard lock(mutex_);
+    ++written_;
+  }
   GoOn();
+}
+
+void WatchStream::OnDone() {
+  // Whatever other threads did with the turn was before.
+  { const std::lock_guard lock(mutex_); }
+  delete this;
 }
 
 void WatchStream::LookSoon() {
@@ -67,35 +76,51 @@ absl::Status WatchStream::LookForEvents() {
     // the next, for gRPC then holds both back.
     StartSendInitialMetadata();
   }
-  ASSIGN_OR_RETURN(news_, begun_.watch->Next());
+  ASSIGN_OR_RETURN(JobWatch::News news, begun_.watch->Next());
+  const std::lock_guard lock(mutex_);
+  news_ = std::move(news);
   written_ = 0;
   return absl::OkStatus();
 }
 
-void WatchStream::GoOn() {
-  if (written_ < news_.events.size()) return Write();
-  if (news_.over) return Finish(grpc::Status::OK);
-  bool cancelled = false;
-  {
-    const std::lock_guard lock(mutex_);
-    cancelled = cancelled_;
-    has_turn_ = cancelled || look_again_ || news_.more;
-    if (!has_turn_) return;
-  }
-  if (cancelled) return Finish(Gone());
-  LookSoon();
+WatchStream::Step WatchStream::NextStep() const {
+  if (written_ < news_.events.size()) return Step::kWrite;
+  if (news_.over) return Step::kEnd;
+  if (cancelled_) return Step::kGiveUp;
+  return look_again_ || news_.more ? Step::kLook : Step::kWait;
 }
 
-void WatchStream::Write() {
+grpc::WriteOptions WatchStream::Prepare() {
   message_.Clear();
   bool owned = false;
-  const grpc::Status status =
-      grpc::SerializationTraits<v1::JobEvent>::Serialize(news_.events[written_], &message_, &owned);
-  if (!status.ok()) return Finish(status);
+  // Into memory: never fails.
+  grpc::SerializationTraits<v1::JobEvent>::Serialize(news_.events[written_], &message_, &owned);
   // What follows at once goes in the same packet.
   const bool is_last = written_ + 1 == news_.events.size();
-  const bool more_follows = !is_last || news_.over;
-  StartWrite(&message_, more_follows ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
+  return !is_last || news_.over ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions();
+}
+
+void WatchStream::GoOn() {
+  Step step = Step::kWait;
+  grpc::WriteOptions options;
+  {
+    const std::lock_guard lock(mutex_);
+    step = NextStep();
+    if (step == Step::kWrite) options = Prepare();
+    has_turn_ = step != Step::kWait;
+  }
+  switch (step) {
+    case Step::kWait:
+      return;
+    case Step::kLook:
+      return LookSoon();
+    case Step::kWrite:
+      return StartWrite(&message_, options);
+    case Step::kEnd:
+      return Finish(grpc::Status::OK);
+    case Step::kGiveUp:
+      return Finish(Gone());
+  }
 }
 
 }  // namespace joinery::server

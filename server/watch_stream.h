@@ -16,8 +16,8 @@
 
 namespace joinery::server {
 
-// Deletes itself once gRPC is done with it. At any moment it waits, or one thread has the turn: looks for events, has
-// one written or ends the stream. Whoever has the turn alone touches what the mutex does not guard.
+// Deletes itself once gRPC is done with it. At any moment it waits, or has the turn: then one thread looks for events,
+// has one written or ends the stream, and gRPC may be at work on that.
 class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   struct Begun {
@@ -33,7 +33,7 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  private:
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
-  void OnDone() override { delete this; }
+  void OnDone() override;
 
   // There may be something new.
   void Wake();
@@ -41,20 +41,25 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   void LookSoon();
   void Look();
   absl::Status LookForEvents();
-  // With the turn: writes the next event, or looks again, or ends the stream, or gives up the turn.
+  // With the turn: does what is to be done next.
   void GoOn();
-  void Write();
+  enum class Step { kWait, kLook, kWrite, kEnd, kGiveUp };
+  // With the lock.
+  Step NextStep() const;
+  // With the lock: puts the next event into message_.
+  grpc::WriteOptions Prepare();
 
   Executor& executor_;
   const Begin begin_;
+  // For whoever looks.
   Begun begun_;
+
+  std::mutex mutex_;
+  // The following is guarded by it; message_ is gRPC's while an event is written.
   JobWatch::News news_;
   // How many of them were written.
   size_t written_ = 0;
   grpc::ByteBuffer message_;
-
-  std::mutex mutex_;
-  // The following is guarded by it.
   bool has_turn_ = true;
   bool look_again_ = false;
   bool cancelled_ = false;
