@@ -51,8 +51,8 @@ constexpr int kHandshakeMilliseconds = 20'000;
 constexpr int kIdleMilliseconds = 600'000;
 // A token and a trace are far less.
 constexpr int kMaxMetadataBytes = 16 << 10;
-// Calls at a time on one connection.
-constexpr int kMaxStreams = 1'000;
+// Calls at a time on one connection: a call that only begins, which anybody may, takes 12 kB.
+constexpr int kMaxStreams = 100;
 // Of a call's bytes, so many come before they are asked for: 40 MB/s over a line of 100 ms. Left to itself gRPC
 // measures how much the line holds, which is the more the longer an upload takes, and keeps as much of it in memory.
 constexpr int kWindowBytes = 4 << 20;

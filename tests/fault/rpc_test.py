@@ -184,14 +184,14 @@ def test_watches_and_transfers_that_last_leave_threads_to_others(service, api, m
             return next(watch)
         except grpc.RpcError as error:
             return error
-    channels = [grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(10)]
+    channels = [grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(60)]
     upload = [channel.stream_unary("/joinery.v1.BlobService/UploadBlob", lambda message: message.SerializeToString(),
                                    blobs.UploadBlobResponse.FromString) for channel in channels]
     watch = [channel.unary_stream("/joinery.v1.JobService/WatchJob", lambda message: message.SerializeToString(),
                                   messages.jobs.JobEvent.FromString) for channel in channels]
     try:
-        uploads = [upload[i % 10].future(stalled_upload()) for i in range(310)]
-        watches = [watch[i % 10](messages.jobs.WatchJobRequest(id=job_id)) for i in range(5005)]
+        uploads = [upload[i % 60].future(stalled_upload()) for i in range(310)]
+        watches = [watch[i % 60](messages.jobs.WatchJobRequest(id=job_id)) for i in range(5005)]
         firsts = [first_event(stream) for stream in watches]
         watched = [i for i, first in enumerate(firsts) if not isinstance(first, grpc.RpcError)]
         refused = [first for first in firsts if isinstance(first, grpc.RpcError)]
@@ -219,17 +219,16 @@ def test_streams_of_strangers_are_few(service, api, messages, method, most):
     def silence():
         ended.wait(60 * SLOWNESS)
         yield b""
-    with grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) as first, \
-            grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) as second:
+    channels = [grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(20)]
+    try:
         if method.startswith("health"):
-            calls = [channel.unary_stream(f"/grpc.{method}") for channel in (first, second)]
-            streams = [calls[i % 2](b"") for i in range(most + 5)]
+            streams = [channels[i % 20].unary_stream(f"/grpc.{method}")(b"") for i in range(most + 5)]
         else:
-            calls = [channel.stream_stream(f"/grpc.{method}") for channel in (first, second)]
-            streams = [calls[i % 2](silence()) for i in range(most + 5)]
-        try:
-            wait_until(lambda: sum(not stream.is_active() for stream in streams) == 5, "those beyond the limit end")
-            assert {stream.code() for stream in streams if not stream.is_active()} == {grpc.StatusCode.CANCELLED}
-            check_that_it_works(api, messages)
-        finally:
-            ended.set()
+            streams = [channels[i % 20].stream_stream(f"/grpc.{method}")(silence()) for i in range(most + 5)]
+        wait_until(lambda: sum(not stream.is_active() for stream in streams) == 5, "those beyond the limit end")
+        assert {stream.code() for stream in streams if not stream.is_active()} == {grpc.StatusCode.CANCELLED}
+        check_that_it_works(api, messages)
+    finally:
+        ended.set()
+        for channel in channels:
+            channel.close()
