@@ -24,7 +24,7 @@ JOINERY_SANITIZER_HOOK __tsan_default_options() {
 // It joins its own threads, which libgpr starts, behind the back of a process that is ending.
 JOINERY_SANITIZER_HOOK __tsan_default_suppressions() {
   return "race:grpc::internal::InterceptorBatchMethodsImpl\n"
-         "race_top:grpc::internal::CallOpSet\n"
+         "race:grpc::internal::CallOpSet\n"
          "race:grpc::internal::CallbackWithSuccessTag::Clear\n"
          "race:joinery::testing::FakeBlobs\n"
          "race:joinery::testing::FakeJobs\n"
