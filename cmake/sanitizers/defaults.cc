@@ -19,9 +19,9 @@ JOINERY_SANITIZER_HOOK __lsan_default_suppressions() { return "leak:libcares.so\
 JOINERY_SANITIZER_HOOK __tsan_default_options() {
   return "halt_on_error=1:ignore_noninstrumented_modules=1:atexit_sleep_ms=0";
 }
-// gRPC hands its interceptors, its lists of operations, what it calls back, and what a call of a test's fake server sees,
-// from thread to thread by such operations.
-// It joins its own threads, which libgpr starts, behind the back of a process that is ending.
+// gRPC hands its interceptors, its lists of operations, what it calls back, and what a call of a test's fake server
+// sees, from thread to thread by such operations. It joins its own threads, which libgpr starts, behind the back of a
+// process that is ending.
 JOINERY_SANITIZER_HOOK __tsan_default_suppressions() {
   return "race:grpc::internal::InterceptorBatchMethodsImpl\n"
          "race:grpc::internal::CallOpSet\n"
