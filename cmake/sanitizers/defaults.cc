@@ -26,6 +26,8 @@ JOINERY_SANITIZER_HOOK __tsan_default_suppressions() {
   return "race:grpc::internal::InterceptorBatchMethodsImpl\n"
          "race:grpc::internal::CallOpSet\n"
          "race:grpc::internal::CallbackWithSuccessTag::Clear\n"
+         "race:grpc::internal::CallbackWithSuccessTag::Set\n"
+         "race_top:grpc::internal::CallbackWithSuccessTag\n"
          "race:joinery::testing::FakeBlobs\n"
          "race:joinery::testing::FakeJobs\n"
          "race:joinery::testing::FakeWorkers\n"
