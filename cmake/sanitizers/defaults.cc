@@ -28,6 +28,7 @@ JOINERY_SANITIZER_HOOK __tsan_default_suppressions() {
          "race:grpc::internal::CallbackWithSuccessTag::Clear\n"
          "race:grpc::internal::CallbackWithSuccessTag::Set\n"
          "race_top:grpc::internal::CallbackWithSuccessTag\n"
+         "race_top:std::function<void (bool)>\n"
          "race:joinery::testing::FakeBlobs\n"
          "race:joinery::testing::FakeJobs\n"
          "race:joinery::testing::FakeWorkers\n"
