@@ -25,7 +25,12 @@ absl::StatusOr<Translation> TranslateConfiguration(const Configuration& source, 
   absl::StatusOr<Translation> translation =
       pulsar != nullptr ? TranslatePulsar(*pulsar, inputs) : TranslatePulsar2(std::get<BuildConfig>(source), inputs);
   if (!translation.ok()) return translation;
-  SortByName(*translation->configuration.mutable_outputs());
+  auto& outputs = *translation->configuration.mutable_outputs();
+  // All others as the float model has them: so they are without that.
+  outputs.erase(std::remove_if(outputs.begin(), outputs.end(),
+                               [](const v1::OutputConfiguration& output) { return output.ByteSizeLong() == 0; }),
+                outputs.end());
+  SortByName(outputs);
   const auto& conf = std::visit(
       [](const auto& dialect) -> const auto& { return dialect.joinery_conf(); }, source);
   if (!conf.cut_tensors().empty()) {

@@ -62,6 +62,9 @@ constexpr char kEditsPulsar2[] = R"({"op_processors": [
   {"op_name": "a", "attrs": {"z": 1, "b": 2}}, {"op_name": "a", "attrs": {"b": 3}}, {"op_name": "c", "attrs": {"b": "[1]"}},
   {"op_name": "a", "attrs": {"c": 4}}], "const_processors": [{"name": "k", "data": [1, 2.5]}]})";
 
+// Of all others, and it changes nothing about them.
+constexpr char kEmptyOutput[] = R"(joinery_conf { deployment { outputs { } batch { sizes: 4 } } })";
+
 struct Case {
   const char* name;
   const char* text;
@@ -80,7 +83,8 @@ INSTANTIATE_TEST_SUITE_P(, ConversionTest,
                                                     {"Nv21Pulsar", kNv21Pulsar},
                                                     {"OutputsPulsar", kOutputsPulsar},
                                                     {"NamedDefaultPulsar", kNamedDefaultPulsar},
-                                                    {"EditsPulsar2", kEditsPulsar2}}),
+                                                    {"EditsPulsar2", kEditsPulsar2},
+                                                    {"EmptyOutput", kEmptyOutput}}),
                          [](const auto& test) { return test.param.name; });
 
 TEST(ConvertTest, WhatTheOtherDialectCannotSayIsWarnedOf) {
